@@ -23,6 +23,7 @@
 #                        part out; JSON=, WRITE=1 refreshes in docs/verdicts.md the parts that were tried)
 #   make bench-preflight how soon a forest of 50 MB is accepted, and what a preflight costs ways back and pods (ROUNDS=1 is short; JSON=,
 #                        WRITE=1 refreshes docs/evaluation.md)
+#   make bench-starts    how soon a model's pod is Ready on the sandbox, cold and warm (ROUNDS=1 is short; JSON=, WRITE=1 refreshes docs/sandbox.md)
 #   make bench-handover  what a rollout costs the requests of clients, in five minutes (ROUNDS=2 is short; JSON=, WRITE=1 refreshes
 #                        docs/performance.md)
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
@@ -49,7 +50,7 @@ UNIT = tests/modelway tests/contract $(addprefix tests/modelway_server/,contract
 # Set in many images; every start of Python would compile this checkout anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e test-gateways bench-operator bench-server bench-gate bench-preflight bench-replay bench-rollouts trial-rollouts bench-handover fuzz abuse clean sweep test-frameworks test-versions
+.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e test-gateways bench-operator bench-server bench-gate bench-preflight bench-replay bench-rollouts trial-rollouts bench-handover bench-starts fuzz abuse clean sweep test-frameworks test-versions
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -136,6 +137,9 @@ bench-rollouts: .venv/ready
 
 bench-handover: .venv/ready
 	$(BIN)/python -m bench.handover $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
+
+bench-starts: .venv/ready
+	cd tests && ../$(BIN)/python -m bench.starts $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(abspath $(JSON))) $(if $(WRITE),--write)
 
 trial-rollouts: .venv/ready
 	cd tests && ../$(BIN)/python -m bench.trial $(if $(filter undefined,$(origin KINDS)),,--kinds '$(KINDS)') \

@@ -200,11 +200,11 @@ def test_a_model_removed_from_git_goes_with_its_children(gitops: GitOps, models:
     gitops.change(gone=None)
     kinds = "mdep,deployment,service,hpa,poddisruptionbudget,controllerrevision,replicaset,pod"
 
-    def left() -> list[str]:
+    def remains() -> list[str]:
         names = gitops.kubectl("get", kinds, "-o", "name").split()
         return [name for name in names if name.partition("/")[2].startswith("gone")]
 
-    eventually(lambda: not left(), deadline=SECONDS, describe=left)
+    eventually(lambda: not remains(), deadline=SECONDS, describe=remains)
 
 
 def test_the_definition_stays_when_the_chart_no_longer_brings_it(gitops: GitOps, models: Application) -> None:

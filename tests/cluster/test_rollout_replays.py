@@ -25,9 +25,9 @@ def _times(factor: float) -> LinearRegression:
 
 @pytest.fixture(scope="module")
 def uris(model_store: ModelStore) -> dict[str, str]:
-    drawn = random.Random(0)
+    generator = random.Random(0)
     (model_store.directory / "rows.csv").write_text(
-        "\n".join(["amount", *(str(drawn.uniform(1, 100)) for _ in range(600))])
+        "\n".join(["amount", *(str(generator.uniform(1, 100)) for _ in range(600))])
     )
     models = {"v1": 2.0, "same": 2.0, "also": 2.0, "wrong": 3.0}
     stored = {version: model_store.put(f"{version}.joblib", _times(factor)) for version, factor in models.items()}

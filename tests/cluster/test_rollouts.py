@@ -54,9 +54,9 @@ class Rollout:
 
     def is_over(self) -> None:
         """Wait until nothing of the candidate is left."""
-        eventually(lambda: not self.left(), deadline=SECONDS, describe=self.left)
+        eventually(lambda: not self.remains(), deadline=SECONDS, describe=self.remains)
 
-    def left(self) -> list[str]:
+    def remains(self) -> list[str]:
         """What there is of a candidate."""
         kubectl, name = self.model.kubectl, self.model.name
         around = {"deployment": f"{name}-canary", "service": f"{name}-canary", "configmap": f"{name}-traffic"}
@@ -198,7 +198,7 @@ def test_new_change_starts_over_and_lost_children_come_back(doubling: Rollout) -
         ("service", f"{name}-canary"),
     ):
         kubectl("delete", kind, child)
-    eventually(lambda: len(doubling.left()) == 4, describe=doubling.left)
+    eventually(lambda: len(doubling.remains()) == 4, describe=doubling.remains)
     assert doubling.state["id"] == before["id"]
     doubling.wants("also")
     state = doubling.reaches("Promoted")

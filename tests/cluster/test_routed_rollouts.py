@@ -54,7 +54,7 @@ class Routed:
 
         return eventually(state, deadline=SECONDS, describe=lambda: self.state)
 
-    def left(self) -> list[str]:
+    def remains(self) -> list[str]:
         """What there is of a candidate."""
         name = f"{self.deployed.name}-canary"
         return [kind for kind in ("deployment", "service") if self.deployed.kubectl.exists(kind, name)]
@@ -85,11 +85,11 @@ def test_route_has_the_weights_and_the_candidate_leaves_last(routed: Routed) -> 
     routed.gateway.accepts()
     assert routed.comes_to(phase="Promoted")["stable"] != routed.deployed.status["stable"]["revision"]
     eventually(lambda: routed.gateway.shares() == {name: 100})
-    assert routed.left() == ["deployment", "service"], (
+    assert routed.remains() == ["deployment", "service"], (
         "the Gateway has not said yet that it sends the candidate nothing"
     )
     routed.gateway.accepts()
-    eventually(lambda: not routed.left(), deadline=SECONDS, describe=routed.left)
+    eventually(lambda: not routed.remains(), deadline=SECONDS, describe=routed.remains)
 
 
 def test_wrong_copies_end_it_and_a_refusal_is_told(routed: Routed) -> None:
@@ -98,5 +98,5 @@ def test_wrong_copies_end_it_and_a_refusal_is_told(routed: Routed) -> None:
     assert routed.state["cause"] == "Analysis"
     eventually(lambda: routed.gateway.shares() == {routed.deployed.name: 100})
     routed.gateway.refuses("NotAllowedByListeners", "no")
-    eventually(lambda: not routed.left(), deadline=SECONDS, describe=routed.left)
+    eventually(lambda: not routed.remains(), deadline=SECONDS, describe=routed.remains)
     assert routed.deployed.condition("Available")["status"] == "True"

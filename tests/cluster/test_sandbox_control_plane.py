@@ -43,6 +43,22 @@ def test_service_account_may_do_nothing_by_default(kubectl: Kubectl, namespace: 
         kubectl("get", "pods", "--as", f"system:serviceaccount:{namespace}:default")
 
 
+CLAIM = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "data"},
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+}
+
+
+def test_claim_and_volume_go_once_they_are_deleted(kubectl: Kubectl, namespace: str) -> None:
+    kubectl.create(CLAIM)
+    kubectl("delete", "pvc", "data", "--timeout=30s")
+    spec = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/nowhere"}}
+    kubectl.create({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": namespace}, "spec": spec})
+    kubectl("delete", "pv", namespace, "--timeout=30s")
+
+
 def test_deployment_gets_its_replica_set(kubectl: Kubectl) -> None:
     kubectl("create", "deployment", "web", "--image=sandbox/python")
     eventually(lambda: kubectl.list("replicasets", "app=web"))

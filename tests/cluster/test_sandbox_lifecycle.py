@@ -52,8 +52,8 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def traces(directory: Path) -> list[str]:
     """What is left of a sandbox on this machine."""
     cgroups = [str(path) for path in Path("/sys/fs/cgroup").rglob(cgroup_name(directory))]
-    left = [f"process {pid}" for pid in find_marked(directory)] + [f"mount {path}" for path in mounts_below(directory)]
-    return left + cgroups + [str(path) for path in [directory] if path.exists()]
+    alive = [f"process {pid}" for pid in find_marked(directory)] + [f"mount {path}" for path in mounts_below(directory)]
+    return alive + cgroups + [str(path) for path in [directory] if path.exists()]
 
 
 def test_sandbox_goes_down_after_every_part_was_killed(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,7 @@ time.sleep(600)
 
 def contents(path: Path, options: Options, *, follow: bool = False) -> bytes:
     async def collect() -> bytes:
-        pieces = [piece async for piece in read(path, options, follow=follow, running=lambda: False)]
+        pieces = [piece async for piece in read(path, options, follow=follow, is_running=lambda: False)]
         return b"".join(pieces)
 
     return asyncio.run(collect())
@@ -77,12 +77,12 @@ def test_follow_reads_on_after_the_file_was_rotated(log: Path) -> None:
         log.write_bytes(b"2026-01-01T00:00:04.000000000Z stdout F four\n")
 
     async def scenario() -> bytes:
-        running = True
-        reading = read(log, Options(tail=1), follow=True, running=lambda: running)
+        goes_on = True
+        reading = read(log, Options(tail=1), follow=True, is_running=lambda: goes_on)
         text = await anext(reading)
         turn_over()
         text += await anext(reading)
-        running = False
+        goes_on = False
         return text + b"".join([piece async for piece in reading])
 
     assert asyncio.run(asyncio.wait_for(scenario(), 10)) == b"three\nfour\n"

@@ -55,14 +55,14 @@ def render(line: Line, options: Options) -> bytes:
     return prefix + line.text + b"\n"
 
 
-async def read(path: Path, options: Options, *, follow: bool, running: Callable[[], bool]) -> AsyncIterator[bytes]:
+async def read(path: Path, options: Options, *, follow: bool, is_running: Callable[[], bool]) -> AsyncIterator[bytes]:
     """The log in pieces; with `follow` also what is added until the container no longer runs.
 
     Args:
         path: of the run's log; it may not be there yet.
         options: which lines, and how.
         follow: whether to wait for more.
-        running: whether the container still writes.
+        is_running: whether the container still writes.
     """
     left = options.limit
     source = _Source(path)
@@ -76,7 +76,7 @@ async def read(path: Path, options: Options, *, follow: bool, running: Callable[
                 yield pieces
             if not follow or left == 0:
                 return
-            more = running()  # asked before the last look, so that nothing written before the end is missed
+            more = is_running()  # asked before the last look, so that nothing written before the end is missed
             pieces = b"".join(render(line, options) for line in source.lines())
             if not pieces and not more:
                 return

@@ -14,8 +14,9 @@ from sandbox.layout import Layout, audit_log
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 AUDITED_VERBS = ("create", "update", "patch", "delete", "deletecollection")
 # EndpointSlices refuse loopback addresses, so these would retry for ever and fill the events with warnings; the
-# forwarder selects ready pods itself. The next four want a cloud. The last look ten times a second for persistent volumes,
-# of which the node mounts none, and keep an older kind of ReplicaSet.
+# forwarder selects ready pods itself. The next four want a cloud, the next six are for persistent volumes, of which the
+# node mounts none, and the last one keeps an older kind of ReplicaSet. What takes away the finalizers of volumes and claims
+# is among them, so the API server puts none there: see `UNUSED_PLUGINS`.
 DISABLED_CONTROLLERS = (
     "endpoints-controller",
     "endpointslice-controller",
@@ -32,6 +33,9 @@ DISABLED_CONTROLLERS = (
     "ephemeral-volume-controller",
     "replicationcontroller-controller",
 )
+# It protects volumes and claims that are in use by a finalizer; without its controllers, their deletion would never end.
+UNUSED_PLUGINS = "StorageObjectInUseProtection"
+
 # With the default of 20 requests a second pods appear slowly.
 CLIENT_RATE = {"kube-api-qps": "500", "kube-api-burst": "1000"}
 
@@ -88,6 +92,7 @@ def api_server(program: Path, layout: Layout) -> list[str]:
             "service-cluster-ip-range": layout.network.service_range,
             # Beside the default ones, to which PodSecurity belongs.
             "enable-admission-plugins": "OwnerReferencesPermissionEnforcement",
+            "disable-admission-plugins": UNUSED_PLUGINS,
             "kubelet-client-certificate": kubelet_certificate,
             "kubelet-client-key": kubelet_key,
             "kubelet-certificate-authority": layout.authority,

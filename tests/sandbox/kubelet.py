@@ -86,14 +86,14 @@ class _Logs:
         restarts = _run(pod, container, previous=request.query.get("previous") == "true")
         options, follow = _options(request.query), request.query.get("follow") == "true"
 
-        def running() -> bool:
+        def is_running() -> bool:
             current = self._pod_of(namespace, name)
             return current is not None and _is_running(current, container, restarts)
 
         path = log_file(self._directory, pod["metadata"]["uid"], container, restarts)
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await response.prepare(request)
-        async for piece in read(path, options, follow=follow, running=running):
+        async for piece in read(path, options, follow=follow, is_running=is_running):
             await response.write(piece)
         return response
 

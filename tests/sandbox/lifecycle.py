@@ -91,8 +91,8 @@ class Sandbox:
             images: JSON file of more image names, see `images.image_map`.
             capacity: what the Node offers in place of the defaults, see `capacity.capacity`.
             metrics: whether metrics-server runs, for autoscalers and `kubectl top`.
-            warm: start the model server's containers as forks of one process that has imported its libraries, which takes a
-                tenth of the time; else each is a new program, as in a cluster.
+            warm: start the model server's containers as forks of one process that has imported its libraries, but those that
+                `node.templates` leaves out; else each is a new program, as in a cluster.
             guarded: end the sandbox when this process ends, however it ends; else it runs on.
 
         Raises:

@@ -82,7 +82,12 @@ class Authority:
 
     @classmethod
     def create(cls, name: str) -> Self:
-        """A new authority with a key of its own."""
+        """A new authority with a key of its own.
+
+        Args:
+            name: that its certificates say it has. No two that the same server trusts may have the same one: a user's
+                certificate would be held against both.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _subject(name)
         builder = _builder(subject, subject, key.public_key())

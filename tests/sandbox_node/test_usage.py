@@ -16,7 +16,7 @@ PARENT = (
 
 
 @contextmanager
-def running(code: str) -> Iterator["subprocess.Popen[str]"]:
+def run(code: str) -> Iterator["subprocess.Popen[str]"]:
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -28,7 +28,7 @@ def running(code: str) -> Iterator["subprocess.Popen[str]"]:
 
 def test_the_time_of_a_child_that_ended_stays_counted() -> None:
     readings = []
-    with running(PARENT) as process:
+    with run(PARENT) as process:
         meter = Meter(process.pid, None)
 
         def busy() -> bool:
@@ -51,7 +51,7 @@ def test_what_a_group_counts_is_believed() -> None:
         def working_set(self) -> int:
             return 4711
 
-    with running("input()") as process:
+    with run("input()") as process:
         assert Meter(process.pid, Group()).read().memory_bytes == 4711
 
 

@@ -77,8 +77,8 @@ Rounds = Sequence[Mapping[str, Trial]]
 def estimate(rounds: Rounds, figure: Callable[[Rounds], float]) -> Estimate:
     """A figure, and how much it depends on which rounds there were."""
     random = np.random.default_rng(0)
-    drawn = [figure([rounds[index] for index in random.integers(len(rounds), size=len(rounds))]) for _ in range(DRAWS)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    values = [figure([rounds[index] for index in random.integers(len(rounds), size=len(rounds))]) for _ in range(DRAWS)]
+    low, high = np.quantile(values, [0.025, 0.975])
     return Estimate(figure(rounds), float(low), float(high))
 
 

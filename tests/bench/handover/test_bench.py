@@ -56,10 +56,10 @@ def test_table_has_figures_beside_goals() -> None:
 
 
 def test_moments_are_the_same_for_one_seed_and_as_many_as_wanted() -> None:
-    drawn = moments(1000, 2, 7)
-    assert drawn == moments(1000, 2, 7) == sorted(drawn)
-    assert 1800 < len(drawn) < 2200
-    assert max(drawn) < 2
+    times = moments(1000, 2, 7)
+    assert times == moments(1000, 2, 7) == sorted(times)
+    assert 1800 < len(times) < 2200
+    assert max(times) < 2
 
 
 @pytest.mark.parametrize("is_refused", [False, True])

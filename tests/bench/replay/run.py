@@ -92,8 +92,8 @@ def _world(requests: int) -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="modelway-bench-"))
     try:
         (folder / "store").mkdir()
-        drawn = random.Random(0)
-        (folder / "store" / ROWS).write_text("\n".join(["x", *(str(drawn.random()) for _ in range(2 * requests))]))
+        generator = random.Random(0)
+        (folder / "store" / ROWS).write_text("\n".join(["x", *(str(generator.random()) for _ in range(2 * requests))]))
         with serve_folder(folder / "store") as store, Sandbox.start(folder / "sandbox", capacity=CAPACITY) as sandbox:
             kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
             helm.install(sandbox.kubeconfig, SYSTEM, VALUES)

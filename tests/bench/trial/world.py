@@ -74,7 +74,7 @@ class Model:
 
         return eventually(final, deadline=END_SECONDS, describe=lambda: self.deployed.status)
 
-    def left(self) -> list[str]:
+    def remains(self) -> list[str]:
         """What there is of a candidate."""
         kubectl, name = self.deployed.kubectl, self.deployed.name
         around = {"deployment": f"{name}-canary", "service": f"{name}-canary", "configmap": f"{name}-traffic"}
@@ -85,7 +85,7 @@ class Model:
 
     def is_clean(self) -> None:
         """Wait until nothing of a candidate is left."""
-        eventually(lambda: not self.left(), deadline=120.0, describe=self.left)
+        eventually(lambda: not self.remains(), deadline=120.0, describe=self.remains)
 
 
 class World:

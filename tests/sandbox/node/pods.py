@@ -201,8 +201,8 @@ class PodWorker:
         times = [renew_at - time.time()] if (renew_at := self.runtime.volumes.renew_at()) else []
         if any((v.get("emptyDir") or {}).get("sizeLimit") for v in self.runtime.pod["spec"].get("volumes", [])):
             times.append(self.runtime.node.settings.housekeeping)
-        if (left := self._time_left()) is not None:
-            times.append(left)
+        if (seconds := self._time_left()) is not None:
+            times.append(seconds)
         return max(0.05, min(times)) if times else None
 
     def _time_left(self) -> float | None:
@@ -211,11 +211,11 @@ class PodWorker:
 
     def _hold_limits(self) -> None:
         oversized = self.runtime.volumes.oversized(self.runtime.pod)
-        left = self._time_left()
+        seconds = self._time_left()
         if oversized:
             name, limit = oversized
             self._end_with(Verdict("Evicted", f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". '))
-        elif left is not None and left <= 0:
+        elif seconds is not None and seconds <= 0:
             message = "Pod was active on the node longer than the specified deadline"
             self._end_with(Verdict("DeadlineExceeded", message))
 

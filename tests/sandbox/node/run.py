@@ -105,7 +105,7 @@ class Run:
 
 async def _kill_at(process: Process, deadline: Callable[[], float]) -> None:
     loop = asyncio.get_running_loop()
-    while (left := deadline() - loop.time()) > 0:
+    while (seconds := deadline() - loop.time()) > 0:
         # Looked at often: the deadline is brought forward by a second, shorter `kubectl delete`.
-        await asyncio.wait({process.exit}, timeout=min(left, 0.5))
+        await asyncio.wait({process.exit}, timeout=min(seconds, 0.5))
     process.signal(signal.SIGKILL)

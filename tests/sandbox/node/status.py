@@ -25,10 +25,6 @@ class ContainerState:
     container_id: str = ""
 
     @property
-    def running(self) -> bool:
-        return "running" in self.state
-
-    @property
     def exit_code(self) -> int | None:
         """How the last run ended; None before its end."""
         ended = self.state.get("terminated")

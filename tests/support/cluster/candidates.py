@@ -113,5 +113,5 @@ NUMBERS = range(1000)
 
 def requests() -> "itertools.cycle[int]":
     """All numbers over and over, in an order in which no kind of them follows another by rule."""
-    drawn = np.random.default_rng(7).permutation(len(NUMBERS))
-    return itertools.cycle(int(one) for one in drawn)
+    order = np.random.default_rng(7).permutation(len(NUMBERS))
+    return itertools.cycle(int(one) for one in order)

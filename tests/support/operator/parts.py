@@ -89,13 +89,13 @@ class Parts:
 
     async def converge(self, *keys: Key) -> None:
         """Run passes over ModelDeployments, each round on a fresh view, over each until one writes nothing."""
-        left = list(keys)
+        restless = list(keys)
         for _ in range(MOST_PASSES):
             await self.look()
-            left = [key for key in left if not await self._rests(key)]
-            if not left:
+            restless = [key for key in restless if not await self._rests(key)]
+            if not restless:
                 return
-        raise AssertionError(f"{left} did not come to rest in {MOST_PASSES} passes")
+        raise AssertionError(f"{restless} did not come to rest in {MOST_PASSES} passes")
 
     async def _rests(self, key: Key) -> bool:
         """Whether a pass writes nothing."""

@@ -79,13 +79,13 @@ class Http2:
 
     def wait_for_end(self, streams: set[int]) -> set[int]:
         """Wait until the server has ended these streams; those that it had not when it closed the connection."""
-        left = set(streams)
+        pending = set(streams)
         for frame in self.frames():
             if frame.kind == RST_STREAM or (frame.kind == HEADERS and frame.flags & END_STREAM):
-                left.discard(frame.stream)
-            if not left:
+                pending.discard(frame.stream)
+            if not pending:
                 break
-        return left
+        return pending
 
     def _length(self) -> int:
         return int.from_bytes(self._received[:3], "big")
