@@ -112,6 +112,6 @@ def _worker_of(server: Served, connection: HTTPConnection) -> int:
     [worker] = [
         child.pid
         for child in psutil.Process(server.process.pid).children(recursive=True)
-        if any(one.raddr and one.raddr.port == port for one in child.net_connections("tcp"))
+        if any(one.raddr[1:] == (port,) for one in child.net_connections("tcp"))
     ]
     return worker
