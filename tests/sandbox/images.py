@@ -8,10 +8,11 @@ from typing import Any
 
 from sandbox.errors import SandboxError
 
-# -P: the working directory of a pod must not shadow a package.
-PYTHON = [sys.executable, "-P"]
+# By one name, however it was called: the node begins as a fork what it knows as the server's command. The program itself stays a
+# link, by which Python finds its environment. -P: the working directory of a pod must not shadow a package.
+PYTHON = [str(Path(sys.executable).parent.resolve() / Path(sys.executable).name), "-P"]
 # As in an image that holds this environment: `python`, `modelway` and `modelway-server` are commands there.
-ENVIRONMENT = {"PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"}
+ENVIRONMENT = {"PATH": f"{Path(PYTHON[0]).parent}:/usr/local/bin:/usr/bin:/bin"}
 # No pod has a share of the processors here, so whoever gives way to all others would hardly ever work.
 SERVERS_ENVIRONMENT = ENVIRONMENT | {"MODELWAY_COPIES": "usual"}
 SERVER = [*PYTHON, "-m", "modelway_server"]

@@ -1,5 +1,9 @@
 """Which containers may begin as a fork."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +24,15 @@ def test_template_has_what_is_read_at_import() -> None:
     expected = (("PATH", "/bin"), ("HOME", "/"), ("OMP_NUM_THREADS", "2"))
     assert template_environment(launch(*SERVER, "prepare")) == expected
     assert template_environment(launch(*SERVER, "serve", "--workers=1")) == expected
+
+
+def test_node_knows_servers_command_however_python_was_called() -> None:
+    """Whoever starts a sandbox writes the command, and the node compares with its own."""
+    folder = Path(sys.executable).parent
+    caller = f"../{folder.name}/{Path(sys.executable).name}"
+    code = "import json; from sandbox.images import SERVER; print(json.dumps(SERVER))"
+    answer = subprocess.run([caller, "-P", "-c", code], cwd=folder, check=True, capture_output=True, text=True)
+    assert json.loads(answer.stdout) == SERVER
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The benchmark: pods like that of a model that serves, made one after the other on a warm sandbox, half of them to begin by exec.
 
-The first pod of each kind does not count: it finds no file in memory, and the process to fork from is only started for it.
+The first pod of each kind does not count: it finds no file in memory.
 """
 
 import os
@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 
 import psutil
 
+from bench.errors import BenchError
 from bench.starts.figures import COLD, WAYS, Figures, Start
 from bench.trial.world import world
 from sandbox import Sandbox
-from sandbox.node.templates import START
+from sandbox.node.templates import PREFORK, START
 from support.cluster.sandbox import Kubectl, Object
 
 NAME = "starts"
@@ -31,14 +32,18 @@ def measure(rounds: int, machine: Mapping[str, str], say: Say) -> Figures:
 
     Raises:
         AssertionError: a pod did not become Ready.
+        BenchError: no container began as a fork.
     """
     starts: dict[str, list[Start]] = {way: [] for way in WAYS}
     with world() as here, here.model(NAME, size=1, over_http=0, over_grpc=0, pause=1.0):
         [original] = here.kubectl.list("pods", f"modelway.dev/name={NAME}")
         load = os.getloadavg()[0]
+        node = _node(here.sandbox)
+        if not any(PREFORK.name in " ".join(child.cmdline()) for child in node.children()):
+            raise BenchError("the node has no process to fork from")
         for number in range(rounds + 1):
             for way in WAYS:
-                start = _start(here.kubectl, _node(here.sandbox), _copy(original, f"{way}-{number}", way))
+                start = _start(here.kubectl, node, _copy(original, f"{way}-{number}", way))
                 say(f"{way}: {start.seconds:.2f} s, {start.processor:.2f} s of a processor")
                 starts[way] += [start] if number else []
         loads = (load, os.getloadavg()[0])
