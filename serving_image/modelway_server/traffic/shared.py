@@ -1,9 +1,9 @@
 """What the workers of a pod share of a rollout: whose turn it is, the evidence against the candidate, and all counts.
 
 It is memory that exists before the workers are forked. Each worker writes its own counts, and so does the process that
-sends copies; whoever is scraped sums them. The turn and the evidence are one for all. Each changes under a lock of the
-kernel, which is free again when its holder dies. They are two locks, so that no client waits for the process that
-sends copies, which may stand still with the one of evidence.
+sends copies; whoever is scraped sums them. The turn is one for all workers, and so is their evidence. Each changes under
+a lock of the kernel, which is free again when its holder dies. The process that sends copies may stand still with a lock
+for long. So it weighs evidence of its own, and shares no lock with a worker.
 """
 
 import fcntl
@@ -41,12 +41,13 @@ class Count(IntEnum):
     BUSY = auto()
 
 
-_KEY, _OWED, _STOPPED, _TRIALS, _RATIOS = 0, 1, 2, 3, 4
-_POD_CELLS: Final = _RATIOS + len(RATES)
+_KEY, _OWED, _STOPPED, _EVIDENCE = 0, 1, 2, 3
+_TRIALS, _RATIOS, _EVIDENCE_KEY = 0, 1, 1 + len(RATES)
+_EVIDENCE_CELLS: Final = _EVIDENCE_KEY + 1
+_POD_CELLS: Final = _EVIDENCE + 2 * _EVIDENCE_CELLS
+"""The evidence of the workers, and that of the process that sends copies; a rollout has one or the other."""
 _WORKER_KEY, _WEIGHT, _COUNTS = 0, 1, 2
 _WORKER_CELLS: Final = _COUNTS + len(Count)
-_TURN, _EVIDENCE = 0, 1
-"""The locks, each of one byte of the memory."""
 
 
 class Shared:
@@ -62,6 +63,7 @@ class Shared:
         self._cells = memoryview(mmap.mmap(self._file, size)).cast("d")
         self._workers = workers
         self._own = _POD_CELLS
+        self._evidence = _EVIDENCE
         self._key = 0.0
 
     def enter(self, slot: int) -> None:
@@ -72,6 +74,7 @@ class Shared:
     def enter_mirror(self) -> None:
         """Make this process the one that sends copies: it counts, and obeys no weight."""
         self.enter(self._workers)
+        self._evidence = _EVIDENCE + _EVIDENCE_CELLS
 
     def join(self, rollout: str) -> None:
         """Count for a rollout that a worker has begun.
@@ -88,12 +91,7 @@ class Shared:
         Args:
             rollout: its id.
         """
-        self._key = _key(rollout)
-        with self._locked(_TURN), self._locked(_EVIDENCE):
-            if self._cells[_KEY] != self._key:
-                self._cells[_KEY] = self._key
-                for cell in range(_STOPPED, _POD_CELLS):
-                    self._cells[cell] = 0.0
+        self._key = self._cells[_KEY] = _key(rollout)
         self._count_for_it()
 
     def set_weight(self, percent: float) -> None:
@@ -107,7 +105,7 @@ class Shared:
     def take_turns(self, share: int, number: int) -> list[bool]:
         """The same for some requests, one after the other."""
         turns = []
-        with self._locked(_TURN):
+        with self._locked(_OWED):
             owed = int(self._cells[_OWED])
             for _ in range(number):
                 owed, is_chosen = count_on(owed, share)
@@ -117,21 +115,22 @@ class Shared:
 
     def weigh(self, max_failed: float, *, failed: bool) -> None:
         """Weigh a request that the candidate answered or failed; see `breaker.weigh`."""
-        with self._locked(_EVIDENCE):
+        evidence = self._cells[self._evidence : self._evidence + _EVIDENCE_CELLS]
+        with self._locked(self._evidence):
             if self._cells[_KEY] != self._key:  # another worker knows of the next rollout already
                 return
-            before = Weighed(int(self._cells[_TRIALS]), tuple(self._cells[_RATIOS:_POD_CELLS]))
+            is_first = evidence[_EVIDENCE_KEY] != self._key
+            before = Weighed() if is_first else Weighed(int(evidence[_TRIALS]), tuple(evidence[_RATIOS:_EVIDENCE_KEY]))
             after = weigh(before, max_failed, failed=failed)
-            self._cells[_TRIALS] = after.trials
-            for cell, ratio in enumerate(after.ratios, start=_RATIOS):
-                self._cells[cell] = ratio
+            for cell, value in enumerate((after.trials, *after.ratios, self._key)):
+                evidence[cell] = value
             if after.is_enough:
-                self._cells[_STOPPED] = 1.0
+                self._cells[_STOPPED] = self._key
 
     @property
     def is_stopped(self) -> bool:
         """Whether the candidate fails, so that it gets no request of this pod any more."""
-        return self._cells[_STOPPED] != 0.0 and self._cells[_KEY] == self._key
+        return self._cells[_STOPPED] == self._key != 0.0
 
     def add(self, count: Count, number: int = 1) -> None:
         """Count in this process."""
@@ -160,7 +159,7 @@ class Shared:
 
     @contextmanager
     def _locked(self, lock: int) -> Iterator[None]:
-        """Change what is one for all. Without a lock, as where the kernel has none left, a count may be wrong by one; no request fails."""
+        """Change what is one for all, under the lock of the byte of that number. Without a lock, as where the kernel has none left, a count may be wrong by one; no request fails."""
         with suppress(OSError):
             fcntl.lockf(self._file, fcntl.LOCK_EX, 1, lock)
         try:
