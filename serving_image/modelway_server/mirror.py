@@ -1,10 +1,8 @@
 """The program of the process that sends copies of requests: it is imported only where that process begins."""
 
 import asyncio
-import os
 import socket
 from collections.abc import Mapping
-from contextlib import suppress
 
 import uvloop
 
@@ -12,11 +10,6 @@ from modelway_server.traffic.answers import Column
 from modelway_server.traffic.connector import BrokerConnector
 from modelway_server.traffic.mirror import Mirror
 from modelway_server.traffic.mirrored import Task
-
-VARIABLE = "MODELWAY_COPIES"
-"""`usual` leaves the process the priority of all others: where many programs share few processors without a share of their own, as in tests, it would hardly ever work."""
-LOWEST = 19
-"""Of `nice`."""
 
 
 def run(task: Task, broker: socket.socket, control: socket.socket) -> None:
@@ -28,18 +21,8 @@ def run(task: Task, broker: socket.socket, control: socket.socket) -> None:
         control: brings the workers' ways.
     """
     task.shared.enter_mirror()
-    if os.environ.get(VARIABLE) != "usual":
-        yield_to_others()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(Mirror(task, BrokerConnector(broker), _decode_message).run(control))
-
-
-def yield_to_others() -> None:
-    """Let this process work only while nobody else wants its processor (Linux), or as little as the system lets it."""
-    os.nice(LOWEST)
-    if hasattr(os, "SCHED_IDLE"):
-        with suppress(OSError):  # a container may forbid it
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _decode_message(content: bytes, headers: Mapping[bytes, bytes]) -> list[Column]:

@@ -33,7 +33,11 @@ class HeldBytes:
     @property
     def is_scarce(self) -> bool:
         """Whether half of the room is taken."""
-        return self._size > self.limit / 2
+        return self.would_be_scarce(0)
+
+    def would_be_scarce(self, size: int) -> bool:
+        """Whether half of the room would be taken with so many bytes more."""
+        return self._size + size > self.limit / 2
 
     def charge(self, size: int) -> None:
         """Count bytes that are there already, whether there is room or not; a negative size counts fewer."""

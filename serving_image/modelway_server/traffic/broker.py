@@ -33,6 +33,10 @@ MIRROR_ASKED: Final = b"!"
 """For a way to the process that sends copies."""
 START_SECONDS: Final = 1.0
 """Between two starts of that process."""
+PRIORITY_VARIABLE: Final = "MODELWAY_COPIES"
+"""`usual` leaves that process the priority of all others: where many programs share few processors without a share of their own, as in tests, it would hardly ever work."""
+LOWEST: Final = 19
+"""Of `nice`."""
 _PASSING: Final = frozenset({errno.ETOOMANYREFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 """Why a descriptor cannot be handed over now, and can be later."""
 _PR_SET_PDEATHSIG: Final = 1
@@ -111,6 +115,14 @@ def _be_child(name: str) -> None:
         library = ctypes.CDLL(None)
         library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         library.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
+
+
+def yield_to_others() -> None:
+    """Let this process work only while nobody else wants its processor (Linux), or as little as the system lets it."""
+    os.nice(LOWEST)
+    if hasattr(os, "SCHED_IDLE"):
+        with suppress(OSError):  # a container may forbid it
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 class _Broker:
@@ -211,6 +223,7 @@ class _Broker:
             asker.close()
             return False
         control.settimeout(0)
+        asker.settimeout(0)  # nobody waits for that process
         self._control = control
         self._selector.register(asker, selectors.EVENT_READ)
         return True
@@ -220,6 +233,8 @@ class _Broker:
             self._selector.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _be_child("modelway-mirror")
+            if os.environ.get(PRIORITY_VARIABLE) != "usual":
+                yield_to_others()  # its imports, too, take time from nobody
             if os.getppid() == parent:
                 walls = Walls()
                 walls.hide_files([self._folder, *self._read], [])

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from modelway_server.dataplane.query import Answer, Body
 from modelway_server.prediction.calls import Answered, Call
 from modelway_server.traffic.answers import decode_v2
+from modelway_server.traffic.comparer import MAX_COMPARED_BYTES
 from modelway_server.traffic.copies import LONGEST_LATE_SECONDS, Copy, pack
 from modelway_server.traffic.document import Rollout
 from modelway_server.traffic.incoming import Incoming
@@ -113,12 +114,15 @@ class Copying:
         for note in notes:
             if note.is_own and note.body is not None:
                 self._tally.judge_pace(note.seconds)
-        if self._shared.is_stopped or not self._way.is_settled or not self.rollout.mirrors:
+        if self._shared.is_stopped or not self._way.is_there or not self.rollout.mirrors:
             return
         known = [(note, note.body, note.incoming()) for note in notes if note.is_own and note.body is not None]
         unpinned = [each for each in known if not each[2].is_pinned]
         turns = self._shared.take_turns(self.rollout.share, len(unpinned)) if unpinned else []
-        self._send([self._copy(*each) for each, is_its in zip(unpinned, turns, strict=True) if is_its])
+        chosen = [each for each, is_its in zip(unpinned, turns, strict=True) if is_its]
+        small = [each for each in chosen if len(each[1].content) <= MAX_COMPARED_BYTES]
+        self._leave_out(len(chosen) - len(small))
+        self._send([self._copy(*each) for each in small])
 
     def _copy(self, note: _Note, body: Body, incoming: Incoming) -> list[bytes]:
         return pack(

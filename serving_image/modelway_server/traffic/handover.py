@@ -68,8 +68,8 @@ class HandOver:
         task.add_done_callback(self._under_way.pop)
 
     def set_weight(self) -> None:
-        """Say which weight is obeyed: none while copies cannot be sent yet."""
-        share = self.rollout.share if self._way.is_settled or not self.rollout.mirrors else 0
+        """Say which weight is obeyed: none while no copies can be sent."""
+        share = self.rollout.share if self._way.is_there or not self.rollout.mirrors else 0
         self._shared.set_weight(share * 100 / WHOLE)
 
     def obey(self, rollout: Rollout) -> None:

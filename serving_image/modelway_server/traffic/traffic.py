@@ -120,7 +120,7 @@ class Traffic:
         return HandOver(rollout, self._client, self._shared, self._calls, self._pace, way=self._way)
 
     def _set_weight(self) -> None:
-        """Say that copies are sent from now on."""
+        """Say whether copies are sent from now on."""
         if self.active is not None:
             self.active.set_weight()
 

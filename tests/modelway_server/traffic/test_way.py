@@ -1,9 +1,13 @@
 """A worker's way to the process that sends copies: what finds no room is left out, and nothing is held for ever."""
 
 import asyncio
+import errno
+import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +23,8 @@ class World:
     Attributes:
         others: the other ends, one for each time that a way was asked for.
         held: bytes that the worker holds.
-        settled: how often the way said that it is settled.
+        asks: how often it was asked for.
+        changes: whether the process was there, each time that this changed.
         left_out: large copies that did not go.
     """
 
@@ -27,11 +32,13 @@ class World:
         self.error = error
         self.others: list[socket.socket] = []
         self.held = HeldBytes(8 << 20)
-        self.settled = self.left_out = 0
-        self.way = Way(self, self.held, self._settle)
+        self.asks = self.left_out = 0
+        self.changes: list[bool] = []
+        self.way = Way(self, self.held, lambda: self.changes.append(self.way.is_there))
 
     async def open_mirror(self) -> socket.socket:
         """See `Opener`."""
+        self.asks += 1
         if self.error is not None:
             raise self.error
         own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -41,19 +48,26 @@ class World:
 
     async def open(self) -> socket.socket:
         """Open the way, and have the other side be there."""
-        before = len(self.others)
         self.way.open()
-        await until(lambda: len(self.others) > before)
+        return await self._be_there(1)
+
+    async def open_again(self) -> socket.socket:
+        """Look until there is another way, and have the other side be there."""
+        return await self._be_there(len(self.others) + 1)
+
+    async def _be_there(self, ways: int) -> socket.socket:
+        def are_open() -> bool:
+            self.way.look()
+            return len(self.others) == ways
+
+        await until(are_open)
         self.others[-1].send(READ.pack(0))
-        await until(lambda: self.way.is_settled)
+        await until(lambda: self.way.is_there)
         return self.others[-1]
 
     def leave_out(self) -> None:
         """Count a copy that did not go."""
         self.left_out += 1
-
-    def _settle(self) -> None:
-        self.settled += 1
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -82,7 +96,7 @@ def test_packet_goes_once_the_other_side_is_there() -> None:
         other = await world.open()
         assert world.way.send(b"one")
         assert other.recv(10) == b"one"
-        assert world.settled == 1
+        assert world.changes == [True]
 
     run(ask)
 
@@ -123,49 +137,135 @@ def test_large_ones_that_nobody_reads_are_left_out() -> None:
     run(ask)
 
 
-def test_process_that_ends_gets_nothing_until_the_next_rollout(caplog: pytest.LogCaptureFixture) -> None:
+def test_process_that_ends_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("modelway_server.traffic.way.AGAIN_SECONDS", 0.01)
+    caplog.set_level(logging.INFO)
+
     async def ask(world: World) -> None:
         other = await world.open()
         world.way.send_large([bytes(100_000)], world.leave_out)
         other.close()
-        await until(lambda: world.way._socket is None)
+        await until(lambda: not world.way.is_there)
+        assert world.changes == [True, False]
         assert not world.way.send(b"one")
-        world.way.look()
         world.way.send_large([bytes(100_000)], world.leave_out)
-        assert len(world.others) == 1
-        assert world.way.is_settled
-        await world.open()
+        assert world.left_out >= 1
+        other = await world.open_again()
+        assert world.changes == [True, False, True]
         assert world.way.send(b"two")
+        assert other.recv(10) == b"two"
 
     run(ask)
-    assert [record.getMessage()[:41] for record in caplog.records] == ["the process that sends copies has ended: "]
+    assert [record.getMessage() for record in caplog.records] == [
+        "no copies are sent: the process that sends them has ended",
+        "copies are sent again",
+    ]
 
 
-def test_process_that_ends_before_it_is_there_is_asked_for_again() -> None:
+def test_process_that_ends_before_it_is_there_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelway_server.traffic.way.AGAIN_SECONDS", 0.01)
+
     async def ask(world: World) -> None:
         world.way.open()
         await until(lambda: bool(world.others))
         world.others[0].close()
-
-        def look() -> bool:
-            world.way.look()
-            return len(world.others) == 2
-
-        await until(look)
-        assert not world.way.is_settled
+        await world.open_again()
+        assert world.changes == [True]
 
     run(ask)
 
 
-@pytest.mark.parametrize(("error", "settled"), [(BrokenPipeError(), 1), (OSError(), 0)])
-def test_broker_that_has_gone_settles_it_and_a_busy_one_does_not(error: OSError, settled: int) -> None:
+@pytest.mark.parametrize("error", [BrokenPipeError("gone"), OSError("busy")])
+def test_way_is_asked_for_ever_less_often(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: OSError
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("modelway_server.traffic.way.time", SimpleNamespace(monotonic=lambda: now))
+    times: list[float] = []
+
     async def ask(world: World) -> None:
+        nonlocal now
         world.way.open()
-        await until(lambda: world.way._opening is None)
-        assert (world.settled, world.way.is_settled) == (settled, bool(settled))
+        for _ in range(200):
+            asks = world.asks
+            world.way.look()
+            await until(lambda: world.way._opening is None)
+            times.extend([now - 1000] * (world.asks - asks))
+            now += 1
+        assert not world.changes
         assert not world.way.send(b"one")
 
     run(ask, error)
+    assert times == [0, 1, 3, 7, 15, 31, 63, 123, 183]
+    assert len(caplog.records) == 1
+
+
+def test_process_that_reads_nothing_in_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelway_server.traffic.way.READ_SECONDS", 0.05)
+
+    async def ask(world: World) -> None:
+        other = await world.open()
+        world.way.send_large([bytes(100_000)], world.leave_out)
+        _, [file], _, _ = await asyncio.to_thread(socket.recv_fds, other, 100, 1)
+        os.close(file)
+
+        def is_left() -> bool:
+            world.way.look()
+            return not world.way.is_there
+
+        await until(is_left)
+        assert not world.held._size
+        assert not other.recv(10)
+
+    run(ask)
+
+
+def test_large_copies_leave_half_of_the_room_to_clients() -> None:
+    async def ask(world: World) -> None:
+        await world.open()
+        world.way.send_large([bytes(5 << 20)], world.leave_out)
+        assert (world.left_out, world.held._size) == (1, 0)
+        world.held.charge(7 << 19)
+        world.way.send_large([bytes(1 << 20)], world.leave_out)
+        assert (world.left_out, world.held._size) == (2, 7 << 19)
+        world.held.charge(-(7 << 19))
+
+    run(ask)
+
+
+def test_large_copy_without_a_thread_to_write_it_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    async def ask(world: World) -> None:
+        await world.open()
+        executor = ThreadPoolExecutor(1)
+        executor.shutdown()  # it refuses as one does that cannot start a thread
+        asyncio.get_running_loop().set_default_executor(executor)
+        for _ in range(2):
+            world.way.send_large([bytes(100_000)], world.leave_out)
+        assert (world.left_out, world.held._size) == (2, 0)
+
+    run(ask)
+    assert len(caplog.records) == 1
+
+
+def test_large_copy_that_finds_no_memory_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_name: str) -> int:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+
+    async def ask(world: World) -> None:
+        await world.open()
+        for number in range(1, 3):
+            world.way.send_large([bytes(100_000)], world.leave_out)
+            await until(lambda number=number: world.left_out == number)  # type: ignore[misc]
+        assert not world.held._size
+
+    run(ask)
+    assert ["Cannot allocate memory" in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_other_side_cannot_free_more_than_there_is() -> None:
