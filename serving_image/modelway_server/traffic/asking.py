@@ -20,7 +20,6 @@ async def ask_candidate(
     *,
     is_message: bool,
     begin: Callable[[], None] = lambda: None,
-    was_away: Callable[[float], bool] = lambda _: False,
 ) -> Outcome | None:
     """What the candidate makes of a request; None where it does not see it, which is counted.
 
@@ -31,8 +30,6 @@ async def ask_candidate(
         count: counts.
         is_message: whether a message of gRPC is asked for.
         begin: called when there is a connection, before the request goes out on it.
-        was_away: whether this process stood still for more than so many seconds meanwhile; what it missed says nothing
-            of the candidate then.
     """
     try:
         answer = await client.send(content, seconds, begin)
@@ -41,10 +38,10 @@ async def ask_candidate(
         count(Count.UNREACHABLE)
     except Busy:
         count(Count.BUSY)
-    except (TimeoutError, BrokenOff, TooLarge) as error:
-        if not _is_missed(error, seconds, was_away):
-            return Outcome(Verdict.LATE if isinstance(error, TimeoutError) else Verdict.FAILED, seconds)
-        count(Count.BUSY)
+    except TimeoutError:
+        return Outcome(Verdict.LATE, seconds)
+    except (BrokenOff, TooLarge):
+        return Outcome(Verdict.FAILED, seconds)
     except Exception:
         _LOGGER.exception("a request could not be sent to the candidate")
         count(Count.BUSY)
@@ -53,10 +50,3 @@ async def ask_candidate(
             return Outcome(verdict, seconds, answer if verdict is Verdict.ANSWERED else None)
         count(Count.BUSY)
     return None
-
-
-def _is_missed(error: Exception, seconds: float, was_away: Callable[[float], bool]) -> bool:
-    """Whether it may have been this process that was late: to read an answer, or to see that an idle connection had ended."""
-    if isinstance(error, TimeoutError):
-        return was_away(seconds / 2)
-    return isinstance(error, BrokenOff) and not error.begun and was_away(0.0)

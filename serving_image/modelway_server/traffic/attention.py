@@ -5,8 +5,8 @@ What gives its processors away to all others may stand still for long. An answer
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 TICK_SECONDS: Final = 0.05
@@ -26,6 +26,39 @@ class Attention:
     def away(self) -> float:
         """Seconds for which this process stood still so far, while something was awaited."""
         return self._away + (self._missed() if self._watched else 0.0)
+
+    def now(self) -> float:
+        """The monotonic clock, which did not go on meanwhile."""
+        return time.monotonic() - self.away
+
+    @asynccontextmanager
+    async def timeout(self, seconds: float) -> AsyncIterator[None]:
+        """As `asyncio.timeout`, by that clock; what has come by then is read before the time is over.
+
+        Args:
+            seconds: after which it raises TimeoutError.
+        """
+        loop = asyncio.get_running_loop()
+        end, is_read = self.now() + seconds, False
+        timer: asyncio.TimerHandle | None = None
+
+        def look() -> None:
+            nonlocal timer, is_read
+            left = end - self.now()
+            if left <= 0 and is_read:
+                limit.reschedule(loop.time())
+                return
+            is_read = left <= 0
+            timer = loop.call_later(TICK_SECONDS if is_read else left, look)
+
+        with self.watch():
+            async with asyncio.timeout(None) as limit:
+                look()
+                try:
+                    yield
+                finally:
+                    if timer is not None:
+                        timer.cancel()
 
     @contextmanager
     def watch(self) -> Iterator[None]:

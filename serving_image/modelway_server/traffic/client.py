@@ -9,8 +9,10 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from modelway_server.prediction.held_bytes import HeldBytes
+from modelway_server.traffic.attention import USUAL_SECONDS, Attention
 from modelway_server.traffic.connector import Connector
 from modelway_server.traffic.incoming import REVISION_HEADER
 from modelway_server.traffic.wire import BrokenOff, CandidateAnswer, NoRoom, Room, Wire
@@ -32,6 +34,8 @@ MIN_ANSWER_BYTES = 32 * 1024 * 1024
 ANSWERS_PER_REQUEST = 4
 """An answer of the candidate may be so many times larger than a request may be."""
 _LOGGER = logging.getLogger(__name__)
+
+_Timeout = Callable[[float], AbstractAsyncContextManager[object]]
 
 
 def largest_answer(max_request_bytes: int) -> int:
@@ -55,13 +59,19 @@ class Client:
         limit: bytes of one answer.
         revision: hash of the candidate's revision, which all of its answers name.
         held: bytes that the server holds, of which answers that arrive are a part.
+        attention: of a process that may stand still. What it misses meanwhile is not held against the candidate.
     """
 
-    def __init__(self, connector: Connector, limit: int, revision: str, held: HeldBytes) -> None:
+    def __init__(
+        self, connector: Connector, limit: int, revision: str, held: HeldBytes, attention: Attention | None = None
+    ) -> None:
         self._connector = connector
         self._limit = limit
         self._revision = revision.encode()
         self._room = Room(limit * ROOM, held)
+        self._now = time.monotonic if attention is None else attention.now
+        self._timeout: _Timeout = asyncio.timeout if attention is None else attention.timeout
+        self._stale_seconds = STALE_SECONDS + (0 if attention is None else USUAL_SECONDS)
         self._idle: deque[Wire] = deque()
         self._count = 0
         self._paused_until = 0.0
@@ -86,21 +96,21 @@ class Client:
             TooLarge: its answer is.
             TimeoutError: it is late.
         """
-        begun = time.monotonic()
+        begun = self._now()
         if self._count >= MAX_WIRES:
             raise Busy
         wire = self._take_idle()
         if wire is not None:
             try:
-                async with asyncio.timeout(seconds):
+                async with self._timeout(seconds):
                     begin()
                     return await self._ask(wire, content)
             except BrokenOff as error:
-                if error.begun or time.monotonic() - begun > STALE_SECONDS:
+                if error.begun or self._now() - begun > self._stale_seconds:
                     raise
                 # it was closed while it was idle, as any server may
-        wire = await self._open((begun + seconds - time.monotonic()) / 2)
-        async with asyncio.timeout(begun + seconds - time.monotonic()):
+        wire = await self._open((begun + seconds - self._now()) / 2)
+        async with self._timeout(begun + seconds - self._now()):
             begin()
             return await self._ask(wire, content)
 
@@ -150,7 +160,7 @@ class Client:
         self._is_trying = True
         limit = min(CONNECT_SECONDS, seconds)
         try:
-            async with asyncio.timeout(limit):
+            async with self._timeout(limit):
                 connection = await self._connector.connect()
             _, wire = await asyncio.get_running_loop().create_connection(
                 lambda: Wire(self._limit, self._room), sock=connection

@@ -5,22 +5,27 @@ A frame has a head of one size, and then what the head gives the lengths of.
 """
 
 import math
+import os
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, NamedTuple
 
 from modelway_server.traffic.incoming import FORWARDED
 
 LONGEST_LATE_SECONDS: Final = 3600.0
 OVERHEAD_BYTES: Final = 2048
-"""That a copy takes beside its bodies."""
+"""That a copy takes beside what came with it."""
 _HEAD: Final = struct.Struct("<dddd??BIIIQQ")
 """Four times; two marks; the lengths of id, target, headers, headers of the answer, body and answer."""
 _FIELD: Final = struct.Struct("<BI")
 _NAMES: Final = tuple(sorted(FORWARDED))
 _PLACES: Final = {name: place for place, name in enumerate(_NAMES)}
 _TARGET: Final = re.compile(rb"[\x21-\x7e\x80-\xff]+")
+
+_Read = Callable[[int, int], bytes]
+"""Gives so many bytes from a place on, or those that there are."""
 
 
 class BadCopy(ValueError):
@@ -61,7 +66,8 @@ class Copy(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes that it holds, with what keeps it."""
-        return len(self.body) + len(self.own) + OVERHEAD_BYTES
+        values = (*self.headers.values(), *self.own_headers.values())
+        return len(self.body) + len(self.own) + len(self.target) + sum(map(len, values)) + OVERHEAD_BYTES
 
 
 def pack(copy: Copy) -> list[bytes]:
@@ -84,7 +90,7 @@ def pack(copy: Copy) -> list[bytes]:
     return [head, rollout, copy.target, headers, own_headers, copy.body, copy.own]
 
 
-def unpack(content: bytes | bytearray) -> list[Copy]:
+def unpack(content: bytes) -> list[Copy]:
     """The copies in some frames.
 
     Raises:
@@ -92,24 +98,38 @@ def unpack(content: bytes | bytearray) -> list[Copy]:
     """
     copies, view, place = [], memoryview(content), 0
     while place < len(view):
-        copy, place = _unpack(view, place)
+        copy, place = _unpack(lambda length, place: bytes(view[place : place + length]), place, len(view))
         copies.append(copy)
     return copies
 
 
-def _unpack(view: memoryview, place: int) -> tuple[Copy, int]:
-    """The copy that begins at a place, and the place behind it."""
+def unpack_file(file: int, size: int) -> Copy:
+    """The one copy in a file. Each byte is read once, so that it cannot change after it was checked.
+
+    Raises:
+        BadCopy: it is none.
+    """
+    copy, end = _unpack(partial(os.pread, file), 0, size)
+    if end != size:
+        raise BadCopy(f"{size - end} bytes follow a copy in a file")
+    return copy
+
+
+def _unpack(read: _Read, place: int, size: int) -> tuple[Copy, int]:
+    """The copy that begins at a place of so many bytes, and the place behind it."""
     try:
-        answered, seconds, late, slow, is_v2, gives_amounts, *lengths = _HEAD.unpack_from(view, place)
+        answered, seconds, late, slow, is_v2, gives_amounts, *lengths = _HEAD.unpack(read(_HEAD.size, place))
     except struct.error:
         raise BadCopy("a head is cut off") from None
     place += _HEAD.size
     parts = []
     for length in lengths:
-        if length > len(view) - place:
-            raise BadCopy(f"{length} bytes are said to follow, and {len(view) - place} do")
-        parts.append(bytes(view[place : place + length]))
+        if length > size - place:
+            raise BadCopy(f"{length} bytes are said to follow, and {size - place} do")
+        parts.append(read(length, place))
         place += length
+        if len(parts[-1]) < length:
+            raise BadCopy("a file became smaller")
     rollout, target, headers, own_headers, body, own = parts
     if not (0 <= late <= LONGEST_LATE_SECONDS and math.isfinite(answered) and math.isfinite(seconds)):
         raise BadCopy("a time is none")

@@ -16,9 +16,9 @@ from typing import Final
 
 from modelway_server.prediction.held_bytes import MAX_HELD_BODIES, HeldBytes
 from modelway_server.traffic.answers import Decode
-from modelway_server.traffic.client import largest_answer
+from modelway_server.traffic.comparer import MAX_COMPARED_BYTES
 from modelway_server.traffic.connector import Connector
-from modelway_server.traffic.copies import BadCopy, Copy, unpack
+from modelway_server.traffic.copies import BadCopy, Copy, unpack, unpack_file
 from modelway_server.traffic.document import BadDocument, Rollout, is_same_way, read_document
 from modelway_server.traffic.mirrored import Mirrored, Task
 from modelway_server.traffic.order import OrderFile
@@ -131,41 +131,32 @@ class Mirror:
         return True
 
     def _take_file(self, way: socket.socket, file: int, content: bytes) -> None:
-        """Take the copy in a file; that is read before a byte of it is believed, so that it cannot change under way."""
+        """Take the copy in a file. While it is read, its bytes are there twice; that is so of one copy at a time."""
         if len(content) != READ.size:
             raise BadCopy("a file has no size")
         (size,) = READ.unpack(content)
-        _check(file, size, self._largest)
-        active = self._current(None)
-        try:
-            if active is None:
-                return
-            if not active.has_room(size):
-                active.leave_out()
-                return
-            copies = unpack(_contents(file, size))
-        finally:
-            self._say(way, size)
-        if len(copies) != 1:
-            raise BadCopy(f"a file has {len(copies)} copies")
-        self._take(copies[0])
+        _check(file, size)
+        copy = unpack_file(file, size) if size <= self._largest else None
+        self._say(way, size)
+        if copy is not None:
+            self._take(copy)
+        elif self._active is not None:
+            self._active.leave_out()
 
     @property
     def _largest(self) -> int:
-        limit = self._task.max_request_bytes
-        return limit + largest_answer(limit) + MAX_FRAME_BYTES
+        return self._task.max_request_bytes + MAX_COMPARED_BYTES + MAX_FRAME_BYTES
 
     def _take(self, copy: Copy) -> None:
         active = self._current(copy.rollout)
         if active is not None:
             active.take(copy)
 
-    def _current(self, rollout: str | None) -> Mirrored | None:
-        """What is mirrored, if it is this rollout or none is named; a worker may know of the next one already."""
-        if self._active is None or (rollout is not None and self._active.rollout.id != rollout):
+    def _current(self, rollout: str) -> Mirrored | None:
+        """What is mirrored, if it is this rollout; a worker may know of the next one already."""
+        if self._active is None or self._active.rollout.id != rollout:
             self._look()
-        active = self._active
-        return active if active is not None and rollout in {None, active.rollout.id} else None
+        return self._active if self._active is not None and self._active.rollout.id == rollout else None
 
     def _look(self) -> None:
         news = self._file.look()
@@ -189,11 +180,9 @@ class Mirror:
             self._active = Mirrored(rollout, self._task, self._connector, self._held, self._decode_message)
 
     def _say(self, way: socket.socket, size: int) -> None:
-        """Say that so many bytes of files were read; a worker that does not listen gets no answer and is dropped."""
-        try:
+        """Say that so many bytes of files were read; what a worker that has ended its way sent before is taken all the same."""
+        with suppress(OSError):
             way.send(READ.pack(size))
-        except OSError:
-            self._drop(way)
 
     def _drop(self, way: socket.socket) -> None:
         if way in self._ways:
@@ -202,11 +191,11 @@ class Mirror:
             way.close()
 
 
-def _check(file: int, size: int, largest: int) -> None:
+def _check(file: int, size: int) -> None:
     """Whether a descriptor is a file in memory with so many bytes.
 
     Raises:
-        BadCopy: it is another thing, which may never give its bytes, or they are too many.
+        BadCopy: it is another thing, which may never give its bytes.
     """
     status = os.fstat(file)
     try:
@@ -215,21 +204,3 @@ def _check(file: int, size: int, largest: int) -> None:
         raise BadCopy("a file does not lie in memory") from None
     if not stat.S_ISREG(status.st_mode) or status.st_size < size:
         raise BadCopy("a file is smaller than it is said to be")
-    if size > largest:
-        raise BadCopy(f"a file of {size} bytes is too large")
-
-
-def _contents(file: int, size: int) -> bytearray:
-    """The first bytes of a file.
-
-    Raises:
-        BadCopy: they are not there any more.
-    """
-    content = bytearray(size)
-    view, place = memoryview(content), 0
-    while place < size:
-        number = os.preadv(file, [view[place:]], place)
-        if not number:
-            raise BadCopy("a file became smaller")
-        place += number
-    return content

@@ -24,11 +24,15 @@ from modelway_server.traffic.document import Rollout
 from modelway_server.traffic.incoming import GRPC_PATH, request_bytes
 from modelway_server.traffic.pace import Pace
 from modelway_server.traffic.shared import Count, Shared
-from modelway_server.traffic.spare import MAX_WAITING, SpareTime, most_bytes
+from modelway_server.traffic.spare import MAX_WAITING, WAIT_SECONDS, SpareTime, most_bytes
 from modelway_server.traffic.tally import Tally, Verdict
 
 DELAY_SECONDS: Final = 0.15
 """Between the answer of a request and its copy: a worker notes answers for less, so that copies keep their distances."""
+PROMPT_SECONDS: Final = 0.05
+"""Copies that begin later than that come in a burst, after this process stood still."""
+BURST_TIMES: Final = 2.0
+"""For so many times as long as it stood still, the candidate's pace is not judged: answers of a burst wait for each other."""
 COPIES_AT_ONCE: Final = 8
 """Of each worker."""
 
@@ -86,9 +90,10 @@ class Mirrored:
         self._limit = most_bytes(held)
         self._pace = Pace()
         self._tally = Tally(rollout, task.shared, self._pace, lambda: None)
-        self._client = Client(connector, largest_answer(task.max_request_bytes), rollout.candidate, held)
-        self._comparer = Comparer(rollout.tolerance, self._tally.count, amounts=False)
         self._attention = Attention()
+        limit = largest_answer(task.max_request_bytes)
+        self._client = Client(connector, limit, rollout.candidate, held, self._attention)
+        self._comparer = Comparer(rollout.tolerance, self._tally.count, amounts=False)
         self._spare = SpareTime(
             _Idle(held),
             most=MAX_WAITING * task.workers,
@@ -99,6 +104,7 @@ class Mirrored:
         )
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._later_bytes = 0
+        self._is_calm_at = 0.0
         task.shared.join(rollout.id)
 
     def obey(self, rollout: Rollout) -> None:
@@ -123,14 +129,10 @@ class Mirrored:
         """Count copies that are not sent."""
         self._tally.count(Count.BUSY, number)
 
-    def has_room(self, size: int) -> bool:
-        """Whether a copy of so many bytes may wait."""
-        is_full = self._later_bytes > 0 and self._later_bytes + size > self._limit  # one alone may be larger
-        return not is_full and not self._held.is_scarce
-
     def take(self, copy: Copy) -> None:
         """Send a copy when its time has come."""
-        if not self.has_room(copy.size):
+        is_full = self._later_bytes > 0 and self._later_bytes + copy.size > self._limit  # one alone may be larger
+        if is_full or self._held.is_scarce:
             self.leave_out()
             return
         seconds = min(max(copy.answered + DELAY_SECONDS - time.monotonic(), 0.0), DELAY_SECONDS)
@@ -139,6 +141,10 @@ class Mirrored:
 
     def _begin(self, copy: Copy) -> None:
         del self._timers[id(copy)]
+        now = time.monotonic()
+        late = now - copy.answered - DELAY_SECONDS
+        if late > PROMPT_SECONDS:
+            self._is_calm_at = now + BURST_TIMES * late
         self._hold(-copy.size)
         self._spare.offer(partial(self._send, copy), copy.size)
 
@@ -147,21 +153,19 @@ class Mirrored:
         self._held.charge(size)
 
     async def _send(self, copy: Copy) -> None:
+        now = time.monotonic()
+        if now - copy.answered > WAIT_SECONDS:
+            self.leave_out()
+            return
+        is_calm = now >= self._is_calm_at
         key, seconds = self.rollout.key or self.rollout.id, copy.late_seconds
         content = request_bytes(copy.target, copy.headers, copy.body, key, seconds)
-        is_message, away = copy.target == GRPC_PATH, self._attention.away
+        is_message = copy.target == GRPC_PATH
         with self._attention.watch():
-            outcome = await ask_candidate(
-                self._client,
-                content,
-                seconds,
-                self._tally.count,
-                is_message=is_message,
-                was_away=lambda most: self._attention.away - away > most,
-            )
+            outcome = await ask_candidate(self._client, content, seconds, self._tally.count, is_message=is_message)
         if outcome is None:
             return
-        self._pace.slow_seconds, self._pace.late_seconds = copy.slow_seconds, copy.late_seconds
+        self._pace.slow_seconds = copy.slow_seconds if is_calm else None
         self._tally.judge(outcome, copy.seconds)
         if outcome.answer is None or outcome.verdict is not Verdict.ANSWERED:
             return

@@ -140,6 +140,7 @@ class SpareTime:
             await piece.work()
         except Exception:
             _LOGGER.exception("two revisions could not be compared")
+            self._left_out()
         finally:
             self._hold(-piece.size)
         return time.monotonic() - begun

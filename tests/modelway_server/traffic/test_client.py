@@ -8,6 +8,7 @@ import time
 import pytest
 
 from modelway_server.prediction.held_bytes import HeldBytes
+from modelway_server.traffic.attention import Attention
 from modelway_server.traffic.client import Client, Unreachable
 from modelway_server.traffic.wire import BrokenOff
 
@@ -21,10 +22,12 @@ class Connections:
     Args:
         number: after which there is no way any more.
         hang: whether nobody says so then.
+        seconds: that each takes.
     """
 
-    def __init__(self, number: int, *, hang: bool = False) -> None:
+    def __init__(self, number: int, *, hang: bool = False, seconds: float = 0) -> None:
         self.hang = hang
+        self.seconds = seconds
         self.left = number
         self.tries = 0
         self.others: list[socket.socket] = []
@@ -33,6 +36,7 @@ class Connections:
     async def connect(self) -> socket.socket:
         """See `Connector`."""
         self.tries += 1
+        await asyncio.sleep(self.seconds)
         if not self.left and self.hang:
             await asyncio.sleep(60)
         if not self.left:
@@ -46,9 +50,9 @@ class Connections:
         return own
 
 
-async def answered_once(connections: Connections) -> Client:
+async def answered_once(connections: Connections, attention: Attention | None = None) -> Client:
     """A client with one kept connection."""
-    client = Client(connections, 1000, "w", HeldBytes(1000))
+    client = Client(connections, 1000, "w", HeldBytes(1000), attention)
     asking = asyncio.ensure_future(client.send(QUESTION, 5))
     await connections.opened.wait()
     loop = asyncio.get_running_loop()
@@ -73,11 +77,21 @@ def test_request_in_a_hurry_does_not_make_the_pause_longer(monkeypatch: pytest.M
     assert asyncio.run(run()) == 12
 
 
-@pytest.mark.parametrize(("waits", "error"), [(0.0, Unreachable), (0.1, BrokenOff)])
-def test_kept_connection_that_ends_late_had_the_request(waits: float, error: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    ("waits", "attention", "error"),
+    [
+        (0.0, None, Unreachable),
+        (0.1, None, BrokenOff),
+        (0.1, Attention(), Unreachable),
+        (0.4, Attention(), BrokenOff),
+    ],
+)
+def test_kept_connection_that_ends_late_had_the_request(
+    waits: float, attention: Attention | None, error: type[Exception]
+) -> None:
     async def run() -> None:
         connections = Connections(1)
-        client = await answered_once(connections)
+        client = await answered_once(connections, attention)
         asking = asyncio.ensure_future(client.send(QUESTION, 5))
         await asyncio.get_running_loop().sock_recv(connections.others[0], 1000)
         await asyncio.sleep(waits)
@@ -86,6 +100,18 @@ def test_kept_connection_that_ends_late_had_the_request(waits: float, error: typ
             await asking
 
     asyncio.run(run())
+
+
+def test_process_that_stands_still_blames_no_way(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        connections = Connections(1, seconds=0.3)
+        asyncio.get_running_loop().call_later(0.1, time.sleep, 1)
+        client = await answered_once(connections, Attention())
+        client.close()
+        connections.others[0].close()
+
+    asyncio.run(run())
+    assert not caplog.records
 
 
 def test_candidate_out_of_reach_is_tried_ever_less_often(

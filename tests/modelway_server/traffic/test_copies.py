@@ -3,12 +3,13 @@
 import math
 import struct
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway_server.traffic.copies import BadCopy, Copy, pack, unpack
+from modelway_server.traffic.copies import BadCopy, Copy, pack, unpack, unpack_file
 from modelway_server.traffic.incoming import FORWARDED
 
 COPY = Copy(
@@ -46,6 +47,22 @@ def frame(copy: Copy) -> bytes:
 )
 def test_copies_come_out_as_they_went_in(copies: list[Copy]) -> None:
     assert unpack(b"".join(map(frame, copies))) == copies
+
+
+def test_copy_in_a_file_comes_out_as_it_went_in(tmp_path: Path) -> None:
+    copy = COPY._replace(body=b"a" * 100_000, own=b"b" * 200_000)
+    path = tmp_path / "copy"
+    path.write_bytes(frame(copy))
+    with path.open("rb") as file:
+        assert unpack_file(file.fileno(), path.stat().st_size) == copy
+        for size in (path.stat().st_size - 1, path.stat().st_size + 1, 0):
+            with pytest.raises(BadCopy):
+                unpack_file(file.fileno(), size)
+
+
+def test_size_of_a_copy_is_no_less_than_what_came_with_it() -> None:
+    copy = COPY._replace(target=b"/" * 5_000, headers={b"traceparent": b"1" * 7_000})
+    assert copy.size >= len(frame(copy))
 
 
 def test_header_that_says_nothing_of_the_answer_stays_behind() -> None:

@@ -128,6 +128,22 @@ def test_work_that_comes_as_a_worker_ends_is_done() -> None:
     assert len(done) == 2
 
 
+def test_work_that_fails_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    left_out: list[int] = []
+
+    async def work() -> None:
+        raise ValueError("not this one")
+
+    async def offer() -> None:
+        spare_time(lambda: True, left_out).offer(work, 1)
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    asyncio.run(offer())
+    assert left_out == [1]
+    assert len(caplog.records) == 1
+
+
 def test_nothing_is_taken_after_the_end() -> None:
     done: list[int] = []
 

@@ -30,6 +30,7 @@ from support.server.rollouts import (
     candidate,
     free_host,
     order,
+    read_request,
     response,
     withdraw,
 )
@@ -155,19 +156,59 @@ def test_candidate_that_hangs_is_late_and_what_waits_is_left_out(tmp_path: Path)
     run(tmp_path, hang, ask)
 
 
-def test_process_that_stood_still_calls_no_answer_late(tmp_path: Path) -> None:
+def answering_after(seconds: float, **headers: str) -> Behaviour:
+    """Take so long for each answer."""
+
+    def behave(connection: socket.socket) -> None:
+        while read_request(connection):
+            time.sleep(seconds)
+            connection.sendall(response(OWN, b"200 OK", **headers))
+
+    return behave
+
+
+@pytest.mark.parametrize(("behave", "bad"), [(answering_after(0.8), 0), (hang, 1)], ids=["answers", "hangs"])
+def test_time_in_which_the_process_stood_still_does_not_count(tmp_path: Path, behave: Behaviour, bad: int) -> None:
     async def ask(world: World) -> None:
         way = world.way()
         way.send(copy(late_seconds=0.6))
         active = world.mirror._current(ROLLOUT)
         assert active is not None
-        await until(lambda: active._attention._watched == 1)
+        await until(lambda: active._attention._watched > 0)
         await asyncio.sleep(0.1)
-        time.sleep(0.8)  # noqa: ASYNC251  (it is what stands still)
+        time.sleep(1)  # noqa: ASYNC251  (it is what stands still)
         await until(lambda: world.counted == 1)
-        assert world.total(Count.BUSY) == 1
+        assert (world.total(Count.FAILED_TRIALS), world.total(Count.FAILED_BAD)) == (1, bad)
 
-    run(tmp_path, hang, ask)
+    run(tmp_path, behave, ask)
+
+
+def test_pace_of_a_burst_is_not_judged(tmp_path: Path) -> None:
+    async def ask(world: World) -> None:
+        way, begun = world.way(), time.monotonic()
+        way.send(copy(answered=begun - 0.4) + copy())
+        await until(lambda: world.total(Count.DISAGREEMENT_TRIALS) == 2)
+        assert world.total(Count.FAILED_TRIALS) == world.total(Count.REFUSED_TRIALS) == 2
+        assert world.total(Count.SLOW_TRIALS) == 0
+        active = world.mirror._active
+        assert active is not None
+        assert begun + 0.5 < active._is_calm_at < begun + 2
+        await until(lambda: time.monotonic() > active._is_calm_at)
+        way.send(copy())
+        await until(lambda: world.total(Count.DISAGREEMENT_TRIALS) == 3)
+        assert (world.total(Count.SLOW_TRIALS), world.total(Count.SLOW_BAD)) == (1, 1)
+
+    run(tmp_path, answering_after(0, modelway_seconds="0.2"), ask)
+
+
+def test_copy_that_is_too_old_is_left_out(tmp_path: Path) -> None:
+    async def ask(world: World) -> None:
+        way = world.way()
+        way.send(copy(answered=time.monotonic() - 5.1) + copy())
+        await until(lambda: world.counted == 2)
+        assert (world.total(Count.BUSY), world.total(Count.FAILED_TRIALS)) == (1, 1)
+
+    run(tmp_path, SAME, ask)
 
 
 @contextmanager
@@ -188,6 +229,52 @@ def test_copy_in_a_file_is_judged_and_its_bytes_are_given_back(tmp_path: Path) -
             socket.send_fds(way, [READ.pack(len(content))], [file])
         await until(lambda: world.total(Count.DISAGREEMENT_TRIALS) == 1)
         assert way.recv(100) == READ.pack(len(content))
+
+    run(tmp_path, SAME, ask)
+
+
+def test_file_larger_than_any_copy_is_left_out(tmp_path: Path) -> None:
+    async def ask(world: World) -> None:
+        way = world.way()
+        way.send(copy())
+        await until(lambda: world.total(Count.DISAGREEMENT_TRIALS) == 1)
+        size = 1 << 40
+        with file_of(b"x") as file:
+            os.ftruncate(file, size)
+            socket.send_fds(way, [READ.pack(size)], [file])
+        way.send(copy())
+        await until(lambda: world.counted == 3)
+        assert (world.total(Count.BUSY), world.total(Count.FAILED_TRIALS)) == (1, 2)
+        assert way.recv(100) == READ.pack(size)
+
+    run(tmp_path, SAME, ask)
+
+
+def test_file_for_the_next_rollout_is_counted_for_it(tmp_path: Path) -> None:
+    async def ask(world: World) -> None:
+        way = world.way()
+        way.send(copy())
+        await until(lambda: world.total(Count.DISAGREEMENT_TRIALS) == 1)
+        order(world.folder, world.host, mode="mirror", id="next-1")
+        world.shared.begin("next-1")
+        world.mirror._held.charge(world.mirror._held.limit)  # so that it finds no room
+        content = copy(body=b" " * 300_000, rollout="next-1")
+        with file_of(content) as file:
+            socket.send_fds(way, [READ.pack(len(content))], [file])
+        await until(lambda: world.total(Count.BUSY) == 1)
+
+    run(tmp_path, SAME, ask)
+
+
+def test_copies_of_a_worker_that_has_ended_its_way_are_sent(tmp_path: Path) -> None:
+    async def ask(world: World) -> None:
+        way = world.way()
+        content = copy(body=b" " * 300_000)
+        with file_of(content) as file:
+            for _ in range(3):
+                socket.send_fds(way, [READ.pack(len(content))], [file])
+        way.close()
+        await until(lambda: world.total(Count.DISAGREEMENT_TRIALS) == 3)
 
     run(tmp_path, SAME, ask)
 
@@ -222,15 +309,13 @@ def test_worker_that_sends_no_copies_is_cut_off(tmp_path: Path, packet: bytes) -
     run(tmp_path, SAME, ask)
 
 
-@pytest.mark.parametrize("kind", ["pipe", "disk", "smaller", "too large", "no size", "no copy", "two copies"])
+@pytest.mark.parametrize("kind", ["pipe", "disk", "smaller", "no size", "no copy", "two copies"])
 def test_worker_whose_file_is_no_copy_is_cut_off(tmp_path: Path, kind: str) -> None:
     async def ask(world: World) -> None:
         content = {"no copy": b"x" * 100, "two copies": copy() + copy()}.get(kind, copy())
-        size = {"smaller": len(content) + 1, "too large": 1 << 40}.get(kind, len(content))
+        size = len(content) + (kind == "smaller")
         reads, writes = os.pipe()
         with file_of(content) as file, tempfile.TemporaryFile(dir=tmp_path) as disk:
-            if kind == "too large":
-                os.ftruncate(file, 1 << 40)
             disk.write(content)
             disk.flush()
             sent = {"pipe": reads, "disk": disk.fileno()}.get(kind, file)
