@@ -6,6 +6,9 @@ from collections.abc import Iterable
 LEAST_ANSWERS = 50
 """The quantile of fewer says too little."""
 QUANTILE = 0.95
+MARGIN_SECONDS = 0.001
+"""By which a candidate may answer later than the stable revision and not be slow. Processors that answer less often have
+colder caches: fewer requests, and copies that are sent later, take some tenths of a millisecond longer with the same model."""
 LATE_SECONDS = 1.0
 FIRST_LATE_SECONDS = 5.0
 """The same while too few answers are known."""
@@ -22,7 +25,7 @@ class Pace:
     """The pace of the stable revision's latest answers.
 
     Attributes:
-        slow_seconds: 95 % of the answers are faster; None where they are too few.
+        slow_seconds: 95 % of the answers are faster; None where they are too few. The candidate has a margin beyond it.
         late_seconds: nobody waits longer for the candidate.
         needed_seconds: that either revision must have for an answer.
     """

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from modelway_server.traffic.document import Rollout
 from modelway_server.traffic.incoming import GRPC_TYPE, SECONDS_HEADER
-from modelway_server.traffic.pace import Pace
+from modelway_server.traffic.pace import MARGIN_SECONDS, Pace
 from modelway_server.traffic.shared import Count, Shared
 from modelway_server.traffic.wire import CandidateAnswer
 
@@ -133,21 +133,19 @@ class Tally:
         if is_bad:
             self.judge(Outcome(verdict, seconds))
 
-    def judge_pace(self, seconds: float, trials: Count = Count.STABLE_SLOW_TRIALS) -> None:
-        """Count whether an answer was slow.
-
-        Args:
-            seconds: that it took.
-            trials: whose answer it was.
-        """
-        limit = self._pace.slow_seconds
-        if limit is not None:
-            self.count(trials)
-            self.count(Count(trials + 1), int(seconds > limit))
+    def judge_pace(self, seconds: float) -> None:
+        """Count whether an answer of the stable model was slow."""
+        self._count_slow(Count.STABLE_SLOW_TRIALS, seconds, margin=0.0)
 
     def _judge_candidates_pace(self, answer: CandidateAnswer) -> None:
         try:
             seconds = float(answer.headers.get(SECONDS_HEADER, b""))
         except ValueError:
             return
-        self.judge_pace(seconds, Count.SLOW_TRIALS)
+        self._count_slow(Count.SLOW_TRIALS, seconds, margin=MARGIN_SECONDS)
+
+    def _count_slow(self, trials: Count, seconds: float, *, margin: float) -> None:
+        limit = self._pace.slow_seconds
+        if limit is not None:
+            self.count(trials)
+            self.count(Count(trials + 1), int(seconds > limit + margin))

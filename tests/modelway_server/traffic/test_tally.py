@@ -6,6 +6,7 @@ import time
 import pytest
 
 from modelway_server.traffic.document import Rollout
+from modelway_server.traffic.incoming import SECONDS_HEADER
 from modelway_server.traffic.pace import Pace
 from modelway_server.traffic.shared import Count, Shared
 from modelway_server.traffic.tally import Outcome, Tally, Verdict, verdict_of
@@ -82,6 +83,19 @@ def test_callers_give_up_on_few_answers_of_an_equal_candidate() -> None:
     pace.measure(dice.lognormvariate(-3, 1) for _ in range(1000))
     late = sum(dice.lognormvariate(-3, 1) > pace.impatient_seconds for _ in range(20_000))
     assert late / 20_000 < 0.001
+
+
+@pytest.mark.parametrize(("more", "slow"), [(-0.0001, 0), (0.0009, 0), (0.0011, 1)])
+def test_candidate_is_slow_a_millisecond_beyond_the_stable_p95(more: float, slow: int) -> None:
+    shared, pace = Shared(1), Pace()
+    shared.begin("w-1")
+    pace.measure([0.02] * 100)
+    tally = Tally(ROLLOUT, shared, pace, lambda: None)
+    headers = JSON | {SECONDS_HEADER: b"%.6f" % (0.02 + more)}
+    tally.judge(Outcome(Verdict.ANSWERED, 0.1, CandidateAnswer(200, headers, b"{}")))
+    tally.judge_pace(0.02 + more)
+    assert (shared.total(Count.SLOW_TRIALS), shared.total(Count.SLOW_BAD)) == (1, slow)
+    assert shared.total(Count.STABLE_SLOW_BAD) == int(more > 0)
 
 
 def test_third_failure_stops_and_what_is_over_counts_no_more() -> None:
