@@ -112,6 +112,8 @@ class DeploymentView(Child):
     ready: int
     available: int
     conditions: tuple[Condition, ...]
+    by_gateway: bool = False
+    """Whether it is marked as that of a candidate whose share of the requests a Gateway divides."""
 
     def reports_on(self, revision: str) -> bool:
         """Whether its status is about this revision: its controller has seen the present template."""

@@ -141,7 +141,13 @@ def _candidate(
         answers=state.weight > 0 or state.mirror > 0,
         replay=_replay(deployment, observed, settings, state, evidence),
         routed=state.weight if state.routing is not None else 0,
+        by_gateway=state.routing is not None or _was_routed(observed, state.revision),
     )
+
+
+def _was_routed(observed: Observed, revision: str) -> bool:
+    """Whether the pods of a candidate had a share of the requests from a Gateway in an attempt of before."""
+    return observed.canary is not None and observed.canary.by_gateway and observed.canary.revision == revision
 
 
 def _replay(

@@ -54,6 +54,11 @@ class Routed:
 
         return eventually(state, deadline=SECONDS, describe=lambda: self.state)
 
+    def candidate(self) -> str:
+        """The revision of the candidate's Deployment."""
+        labels = self.deployed.kubectl.get("deployment", f"{self.deployed.name}-canary")["metadata"]["labels"]
+        return str(labels["modelway.dev/revision"])
+
     def remains(self) -> list[str]:
         """What there is of a candidate."""
         name = f"{self.deployed.name}-canary"
@@ -100,3 +105,21 @@ def test_wrong_copies_end_it_and_a_refusal_is_told(routed: Routed) -> None:
     routed.gateway.refuses("NotAllowedByListeners", "no")
     eventually(lambda: not routed.remains(), deadline=SECONDS, describe=routed.remains)
     assert routed.deployed.condition("Available")["status"] == "True"
+
+
+def test_next_candidate_waits_until_the_gateway_lets_go(routed: Routed) -> None:
+    routed.wants("v3", 2.0)
+    before = routed.comes_to(weight=50)["revision"]
+    eventually(lambda: f"{routed.deployed.name}-canary" in routed.gateway.shares())
+    routed.wants("v2", 2.0)
+    eventually(lambda: routed.gateway.shares() == {routed.deployed.name: 100})
+    eventually(
+        lambda: f"lets go of revision {before}" in routed.state["message"],
+        deadline=SECONDS,
+        describe=lambda: routed.state,
+    )
+    assert "unready" not in routed.state
+    assert routed.candidate() == before
+    routed.gateway.accepts()
+    eventually(lambda: routed.candidate() == routed.state["revision"] != before, describe=lambda: routed.state)
+    routed.comes_to(weight=50)

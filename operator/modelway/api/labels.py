@@ -31,6 +31,9 @@ SERVED_ANNOTATION = "modelway.dev/served"
 EVIDENCE_ANNOTATION = "modelway.dev/evidence"
 """What a Job found out about a revision, as JSON, on its record."""
 
+ROUTED_ANNOTATION = "modelway.dev/routed"
+"""Marks the Deployment of a candidate whose share of the requests a Gateway divides: it stays until that Gateway has let go of it."""
+
 REFRESH_ANNOTATION = "modelway.dev/refresh"
 """On a ModelDeployment: when somebody last asked for the object at the URI as it was then. Another time makes another revision."""
 

@@ -244,7 +244,7 @@ class RolloutStatus(ApiModel):
     since: Time | None = None
     """Since when all stable pods have kept to the present step."""
     unready: Time | None = None
-    """Since when the candidate lacks ready pods; left out while it has them."""
+    """Since when the candidate lacks ready pods that it may have; else left out."""
     unserved: Time | None = None
     """Since when no stable pod is ready; left out while one is."""
     share_from: Time | None = None

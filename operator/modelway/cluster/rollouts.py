@@ -165,6 +165,7 @@ class Rollouts:
             main=_main(observed),
             size=standing.size,
             candidate=_candidate(observed, plan.revision),
+            behind=plan.behind,
             replay=replay_report(deployment, observed, plan),
             order=order_in(metadata.get("annotations")),
             is_suspended=deployment.spec.suspend,

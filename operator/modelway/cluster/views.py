@@ -9,6 +9,7 @@ from modelway.api.labels import (
     NAME_LABEL,
     PROOF_LABEL,
     REVISION_LABEL,
+    ROUTED_ANNOTATION,
     SERVED_ANNOTATION,
     STABLE,
     TRACK_LABEL,
@@ -127,6 +128,7 @@ def _deployment(obj: Mapping[str, Any], owned: Mapping[str, Any]) -> dict[str, A
         "ready": status.get("readyReplicas", 0),
         "available": status.get("availableReplicas", 0),
         "conditions": _conditions(obj),
+        "by_gateway": ROUTED_ANNOTATION in (obj["metadata"].get("annotations") or {}),
     }
 
 

@@ -51,7 +51,9 @@ class Plan:
     follows: bool = False
     """Whether only a change of the platform's settings makes it replace serving pods."""
     holds_back: bool = False
-    """Whether it leaves in place for a while what is to be pruned."""
+    """Whether it leaves a candidate in place for a while that is to be pruned, or to make room for the next one."""
+    behind: str | None = None
+    """The hash of a candidate of before which it leaves in place, so that the pods of this revision wait; None where they need not."""
     waits: bool = False
     """Whether it would do so, but waits for this model's turn."""
     record_to_mark: RevisionView | None = None

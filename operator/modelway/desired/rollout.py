@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from modelway.api.labels import CANARY, STABLE, TRACK_LABEL, name_on_track
+from modelway.api.labels import CANARY, ROUTED_ANNOTATION, STABLE, TRACK_LABEL, name_on_track
 from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import controller_revision, job, route, service, traffic
@@ -33,6 +33,8 @@ class Candidate(NamedTuple):
     """The Job that asks it and the stable revision known rows; None where none is to run."""
     routed: int = 0
     """The percent of the requests that a Gateway sends to it."""
+    by_gateway: bool = False
+    """Whether a Gateway may know its pods, since it divides the requests, or did."""
 
 
 def make_rollout_plan(
@@ -124,6 +126,8 @@ def _with_candidate(
 ) -> Plan:
     """The plan with the candidate's Service, its Deployment, and what tells the stable pods of it."""
     pods = deployments.build(deployment, plan.revision, template, candidate.size, settings, track=CANARY)
+    if candidate.by_gateway:
+        pods["metadata"]["annotations"] = {ROUTED_ANNOTATION: "true"}
     bodies = [service.build_for_candidate(deployment, settings), pods]
     if candidate.traffic is not None:
         bodies.append(traffic.build(deployment, *candidate.traffic))

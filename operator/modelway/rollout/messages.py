@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
+from modelway.api.labels import CANARY as CANARY_TRACK
+from modelway.api.labels import REVISION_LABEL, TRACK_LABEL
 from modelway.api.orders import Action
 from modelway.api.ports import HANDOVER_PORT, METRICS_PORT
 from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Finding, Judgement, Measure, Outcome
@@ -32,6 +34,15 @@ def starting(candidate: Candidate, wanted: int) -> str:
     """The candidate gets its first pods."""
     text = f"{candidate.ready} of {counted(wanted, 'pod')} of the candidate {_are(wanted)} ready"
     return f"{text} ({candidate.hindrance.rstrip('.')})" if candidate.hindrance else text
+
+
+def behind(revision: str, most: timedelta) -> str:
+    """The candidate may have no pods yet."""
+    return (
+        f"the candidate's pods wait until the Gateway lets go of revision {revision}, to which it may still send requests: until its controller "
+        f"reports on the HTTPRoute as it is now, or for {length(most)}. Where that lasts, have the controller started; "
+        "`kubectl describe httproute` shows what it said last"
+    )
 
 
 def growing(state: RolloutState, step: Step, situation: Situation) -> str:
@@ -236,7 +247,8 @@ def stopped(pods: int, evidence: Evidence, state: RolloutState) -> str:
 
 def not_ready(candidate: Candidate, wanted: int, patience: timedelta, state: RolloutState) -> str:
     """Its pods did not come, or went and did not come again."""
-    why = candidate.hindrance.rstrip(".") or "see why with `kubectl describe pods -l modelway.dev/track=canary`"
+    pods = f"{TRACK_LABEL}={CANARY_TRACK},{REVISION_LABEL}={state.revision}"
+    why = candidate.hindrance.rstrip(".") or f"see why with `kubectl describe pods -l {pods}`"
     return (
         f"revision {state.revision} has {candidate.ready} of {counted(wanted, 'pod')} ready for {length(patience)}: {why}; "
         f"{_serves(state)} {AGAIN}"

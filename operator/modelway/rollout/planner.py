@@ -20,7 +20,7 @@ from modelway.rollout.replay_steps import (
     wants_replay,
     with_note,
 )
-from modelway.rollout.routing import has_copies, spare_clients, wait_for_route
+from modelway.rollout.routing import FAREWELL, has_copies, spare_clients, wait_for_route
 from modelway.rollout.situation import Candidate, Situation, StablePods
 from modelway.rollout.state import Cause, Pause, Phase, RolloutState
 from modelway.rollout.steps import Step, steps_of
@@ -152,7 +152,8 @@ def _try_on(state: RolloutState, situation: Situation, now: datetime) -> Rollout
         state = _progress(state, step, situation, assessment, now)
     if state.unserved is None or state.phase not in {Phase.STARTING, Phase.PROGRESSING}:
         return state
-    return replace(state, message=messages.unserved(situation.candidate, UNSERVED_PATIENCE))
+    message = messages.unserved(situation.candidate, UNSERVED_PATIENCE)
+    return replace(state, message=f"{message}; {state.message}" if situation.behind is not None else message)
 
 
 # The stable pods --------------------------------------------------------------------------------------------------------------------------
@@ -181,7 +182,12 @@ def _as_a_whole(candidate: Candidate) -> Candidate:
 
 
 def _watch_pods(state: RolloutState, step: Step, situation: Situation, now: datetime) -> RolloutState:
-    """Note since when the candidate lacks pods: those of a share that it does not have yet, later any at all."""
+    """Note since when the candidate lacks pods: those of a share that it does not have yet, later any at all.
+
+    What may have none yet, because those of another candidate stay, lacks none: its time begins when it may.
+    """
+    if situation.behind is not None:
+        return replace(state, unready=None)
     least = 1 if _has_its_share(state, step) else step.size(situation.size)
     if situation.candidate.ready >= least:
         return replace(state, unready=None)
@@ -210,6 +216,8 @@ def _failure_of_pods(state: RolloutState, situation: Situation, now: datetime) -
 
 
 def _start(state: RolloutState, step: Step, situation: Situation, now: datetime) -> RolloutState:
+    if situation.behind is not None:
+        return replace(state, message=messages.behind(situation.behind, FAREWELL))
     if state.unready is None and wants_replay(state, situation):
         return start_replay(state, now)
     if state.unready is None:

@@ -5,12 +5,15 @@ once they do so and a copy has been answered: then the candidate is reachable, a
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from modelway.rollout.situation import Situation
 from modelway.rollout.state import RolloutState
 from modelway.rollout.steps import Step
+
+FAREWELL = timedelta(minutes=5)
+"""How long a Gateway that says nothing of its route keeps a candidate that nobody wants."""
 
 
 class Turn(NamedTuple):

@@ -72,6 +72,8 @@ class Situation:
     size: int
     """How many pods the main Deployment is to have at present."""
     candidate: Candidate = Candidate()
+    behind: str | None = None
+    """A revision whose candidate stays while a Gateway may send it requests, so that this candidate has no pods yet; None where none does."""
     pods: StablePods = StablePods()
     evidence: Evidence = field(default_factory=dict)
     """What was counted of clients' requests since the rollout began, over all pods, those gone included: `counts` keeps it."""

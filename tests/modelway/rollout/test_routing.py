@@ -8,7 +8,7 @@ import pytest
 from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW
 from modelway.rollout.measures import CANDIDATE, Series
 from modelway.rollout.state import Cause, Phase, RolloutState
-from support.operator.rollout_world import NEW, OLD, World, spec
+from support.operator.rollout_world import NEW, NEXT, OLD, PATIENCE, World, spec
 
 STRATEGIES: dict[str, dict[str, Any]] = {
     "Canary": {"steps": [{"weight": 20}, {"weight": 50}]},
@@ -163,3 +163,43 @@ def test_promotion_takes_the_share_from_a_candidate_without_pods() -> None:
     it.kill_candidate()
     it.operate()
     assert present(it).weight == 0
+
+
+def behind_another() -> World:
+    """A world whose Gateway sends requests to a candidate that nobody wants any more, and says nothing."""
+    it = world()
+    go_on(it)
+    assert it.accepted_route == 20
+    it.wanted = NEXT
+    go_on(it, 3, answers=False)
+    return it
+
+
+def test_time_of_the_next_candidate_begins_when_it_may_have_pods() -> None:
+    it = behind_another()
+    it.wait(seconds=3 * PATIENCE.total_seconds())
+    it.operate()
+    assert (it.phase, present(it).revision, it.candidate) == (Phase.STARTING, NEXT, NEW)
+    assert "pods wait until the Gateway lets go of revision new" in present(it).message
+    it.answer_route()
+    it.operate()
+    it.wait(seconds=PATIENCE.total_seconds() - 1)
+    it.operate()
+    assert it.phase is Phase.STARTING
+    it.wait(seconds=20)
+    it.operate()
+    assert present(it).cause is Cause.CANDIDATE_NOT_READY
+
+
+def test_pause_meanwhile_takes_no_time_of_the_next_candidate() -> None:
+    it = behind_another()
+    it.ask("pause")
+    it.operate()
+    it.wait(seconds=3 * PATIENCE.total_seconds())
+    it.answer_route()
+    it.operate()
+    it.ask("resume")
+    it.operate()
+    assert (it.phase, it.candidate) == (Phase.STARTING, NEXT)
+    it.settle()
+    assert (it.phase, it.main) == (Phase.PROMOTED, NEXT)

@@ -88,6 +88,7 @@ def deployment(
     pulling: Pulling | None = None,
     conditions: tuple[Condition, ...] = (),
     track: str = STABLE,
+    by_gateway: bool = False,
 ) -> DeploymentView:
     """A Deployment that has `size` pods, all of its revision, all available."""
     total = size if replicas is None else replicas
@@ -106,6 +107,7 @@ def deployment(
         ready=up,
         available=up,
         conditions=conditions,
+        by_gateway=by_gateway,
     )
 
 

@@ -145,6 +145,7 @@ class World:
             main=Main(self.main, is_rolled_out),
             size=self.size,
             candidate=Candidate(self.candidate_ready, self.failure, self.hindrance) if own else Candidate(),
+            behind=self.candidate if self._is_led_to and not own else None,
             pods=stable_pods(state, samples, samples if self.stable_serves else ()),
             evidence=self.ledger.totals() if self.ledger else {},
             replay=self.report if state is not None and self.replays == state.id else None,
@@ -162,16 +163,22 @@ class World:
         state = state if state is not None and state.revision == self.wanted else None
         self.main = self._stable_beside(state) or self.wanted
         candidate = state.revision if state is not None and state.is_under_way and self.is_accepted else None
-        if candidate is None and (self.routed or self.accepted_route):
-            self.routed, candidate = 0, self.candidate  # as `desired.farewell` has it
-        if candidate != self.candidate:
-            self.candidate, self.candidate_ready = candidate, 0
-        self.candidate_size = self._candidate_size(state) if state is not None and candidate else 0
-        self.candidate_ready = min(self.candidate_ready, self.candidate_size)
-        self.routed = state.weight if state is not None and candidate and state.routing else 0
+        if candidate != self.candidate and self._is_led_to:
+            self.routed = 0  # and the candidate stays, as `desired.farewell` has it
+        else:
+            if candidate != self.candidate:
+                self.candidate, self.candidate_ready = candidate, 0
+            self.candidate_size = self._candidate_size(state) if state is not None and candidate else 0
+            self.candidate_ready = min(self.candidate_ready, self.candidate_size)
+            self.routed = state.weight if state is not None and candidate and state.routing else 0
         self.traffic = traffic_of(state, self.rollout, "10.96.1.2", "uid-1") if candidate else None
         is_replaying = state is not None and state.replay is not None and state.replay.is_running
         self.replays = state.id if state is not None and candidate and state.is_on_trial and is_replaying else None
+
+    @property
+    def _is_led_to(self) -> bool:
+        """Whether the Gateway may still send requests to the candidate that is there."""
+        return self.candidate is not None and bool(self.routed or self.accepted_route)
 
     def _stable_beside(self, state: RolloutState | None) -> str | None:
         """The revision that serves on while the wanted one may not take all requests."""
