@@ -61,14 +61,6 @@ class Replaying:
         """Requests that were counted."""
         return requests_in(self.evidence)
 
-    def holds_requests(self, now: datetime) -> bool:
-        """Whether clients' requests wait for it."""
-        return self.is_running and now - self.started < PATIENCE
-
-    def after_pause(self, pause: timedelta) -> "Replaying":
-        """The replay after a pause of the rollout: what its rows have taken so far does not grow by it."""
-        return replace(self, started=self.started + pause) if self.is_running else self
-
     def take(self, report: ReplayReport | None, now: datetime) -> "Replaying":
         """The replay after a look at its Job."""
         if report is None or not self.is_running:
@@ -167,19 +159,19 @@ def without(total: Evidence, replayed: Evidence) -> Evidence:
     }
 
 
-def describe(replaying: Replaying, now: datetime | None = None) -> str:
+def describe(replaying: Replaying, *, is_awaited: bool = True) -> str:
     """A replay in words: what it waits for, what it counted, or why it could not.
 
     Args:
         replaying: the replay.
-        now: the time; None where it does not matter.
+        is_awaited: whether clients' requests wait for it while it runs.
     """
     match replaying.phase:
         case ReplayPhase.RUNNING:
             text = "known rows are asked of both revisions"
             if replaying.message:
                 text = f"known rows cannot be asked yet: {replaying.message.rstrip('.')}"
-            if now is not None and not replaying.holds_requests(now):
+            if not is_awaited:
                 text += "; clients' requests do not wait for it any more"
             return text
         case ReplayPhase.DONE:

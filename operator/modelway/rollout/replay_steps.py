@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from modelway.rollout.judge import Judgement, Outcome
-from modelway.rollout.replay import ReplayPhase, begin_replay, describe, sum_of
+from modelway.rollout.replay import PATIENCE, ReplayPhase, begin_replay, describe, sum_of
 from modelway.rollout.situation import Situation
 from modelway.rollout.state import Phase, RolloutState
 from modelway.rollout.steps import Step
@@ -35,8 +35,10 @@ def start_replay(state: RolloutState, now: datetime) -> RolloutState:
 
 
 def waits_for_replay(state: RolloutState, now: datetime) -> bool:
-    """Whether clients' requests wait for known rows."""
-    return not (state.weight or state.mirror) and state.replay is not None and state.replay.holds_requests(now)
+    """Whether clients' requests wait for known rows. The time of a rollout began with them, and stands still in a pause."""
+    if state.weight or state.mirror or state.replay is None or not state.replay.is_running:
+        return False
+    return state.timeout_from is not None and (state.paused or now) - state.timeout_from < PATIENCE
 
 
 def step_by_replay(state: RolloutState, steps: Sequence[Step], judgement: Judgement) -> int:
@@ -63,4 +65,4 @@ def with_note(state: RolloutState, now: datetime) -> RolloutState:
     """The state, whose message tells of the replay."""
     if state.replay is None or not state.is_on_trial or waits_for_replay(state, now):
         return state
-    return replace(state, message=f"{state.message}; {describe(state.replay, now)}")
+    return replace(state, message=f"{state.message}; {describe(state.replay, is_awaited=False)}")

@@ -88,12 +88,16 @@ def hold(state: RolloutState, pause: Pause, now: datetime, *, by: str | None = N
 def resume(state: RolloutState, now: datetime) -> RolloutState:
     """Let a held rollout go on; its clocks stood still meanwhile."""
     pause = max(now - (state.paused or now), timedelta())
-    moved = {name: time + pause for name in ("timeout_from", "since", "unready") if (time := getattr(state, name))}
+    clocks = ["timeout_from", "since", "unready"]
+    if not (state.weight or state.mirror):
+        clocks.append(
+            "share_from"
+        )  # answers of the stable revision are waited for; later it says when a share was asked for
+    moved = {name: time + pause for name in clocks if (time := getattr(state, name))}
     if state.pause is Pause.TIMEOUT:
         moved["timeout_from"] = now
     phase = Phase.STARTING if state.timeout_from is None else Phase.PROGRESSING
-    replaying = state.replay.after_pause(pause) if state.replay is not None else None
-    return replace(state, phase=phase, pause=None, paused=None, by=None, replay=replaying, **moved)
+    return replace(state, phase=phase, pause=None, paused=None, by=None, **moved)
 
 
 def promote(state: RolloutState, message: str, *, by: str | None = None) -> RolloutState:

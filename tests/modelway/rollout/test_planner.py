@@ -157,6 +157,21 @@ def test_all_requests_change_over_in_minutes_where_none_come() -> None:
     assert [*phases, it.phase] == [Phase.STARTING, Phase.PROGRESSING]
 
 
+def test_pause_takes_nothing_of_the_wait_for_the_stable_pace() -> None:
+    it = world("BlueGreen")
+    go_on(it, 3, requests=0)
+    it.ask("pause")
+    it.operate()
+    it.wait(minutes=10)
+    it.ask("resume")
+    it.operate()
+    it.operate()
+    phases = [it.phase]
+    it.wait(minutes=3)
+    it.operate()
+    assert [*phases, it.phase] == [Phase.STARTING, Phase.PROGRESSING]
+
+
 def test_unready_stable_pods_do_not_end_the_wait_for_their_pace() -> None:
     it = world("BlueGreen")
     go_on(it, 3, requests=0)

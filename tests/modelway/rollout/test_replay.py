@@ -95,13 +95,16 @@ def test_no_request_goes_to_a_candidate_whose_rows_are_asked() -> None:
 
 def test_pause_takes_nothing_of_the_time_of_known_rows() -> None:
     it = replaying()
+    before = state(it).replay
     it.rollout = it.rollout.model_copy(update={"paused": True})
     it.operate()
     it.wait(seconds=2 * PATIENCE.total_seconds())
+    it.operate()
+    assert "do not wait" not in state(it).message
     it.rollout = it.rollout.model_copy(update={"paused": False})
     for _ in range(3):
         it.operate()
-    assert (it.phase, state(it).weight) == (Phase.PROGRESSING, 0)
+    assert (it.phase, state(it).weight, state(it).replay) == (Phase.PROGRESSING, 0, before)
 
 
 def test_few_rows_spare_the_steps_that_they_pay_for() -> None:
