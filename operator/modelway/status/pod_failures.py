@@ -34,6 +34,9 @@ _CONFIG_TROUBLE = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PostStartHookError"}
 )
 _START_TROUBLE = frozenset({"StartError", "ContainerCannotRun"})
+_WRONG_USAGE = 2
+"""The exit code of a program that does not understand its arguments."""
+
 _SIGNALS = {0: "was told to stop", 137: "was killed (SIGKILL)", 143: "was told to stop (SIGTERM)"}
 _REFUSED = re.compile(
     r"unauthorized|denied|forbidden|authorization failed|authentication required|no basic auth|\b40[13]\b",
@@ -122,7 +125,7 @@ def _end_of(pod: PodView, container: ContainerView, end: Termination, observed: 
         return _out_of_memory(pod, container)
     if end.reason in _START_TROUBLE:
         return _cannot_start(pod, container, end.message, observed)
-    known = termination.explain(end)
+    known = termination.explain(end, container.name)
     if known is not None:
         return _complete(Readiness(*known), pod, container, end, observed)
     if end.exit_code in _SIGNALS:
@@ -175,8 +178,15 @@ def _credentials_used(observed: Observed) -> str:
 def _crash_loop(pod: PodView, container: ContainerView, end: Termination) -> Readiness:
     last = f" Its last words: {end.message.strip()[:LONGEST_QUOTE]}" if end.message.strip() else ""
     # The number of restarts is left out on purpose: it would change the status at every restart.
-    message = f"Container {container.name} of pod {pod.name} ends with exit code {end.exit_code} each time it is started. Read why: kubectl logs {pod.name} -c {container.name} --previous.{last}"
+    message = f"Container {container.name} of pod {pod.name} ends with exit code {end.exit_code} each time it is started. Read why: kubectl logs {pod.name} -c {container.name} --previous.{_hint(end)}{last}"
     return Readiness(Reason.CRASH_LOOP, message)
+
+
+def _hint(end: Termination) -> str:
+    """What an exit code may mean that a model can have chosen, too."""
+    if end.exit_code != _WRONG_USAGE:
+        return ""
+    return " A server ends so that does not understand its arguments: an operator and a server image of one release understand each other."
 
 
 def _pod_cannot_be_scheduled(observed: Observed, revision: str) -> Readiness | None:

@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any
 
+from modelway.desired.pod import SERVE
 from modelway.observed import PodView, Termination
 from modelway.printable import one_line
 from modelway.status.reasons import Reason, Topic
@@ -51,6 +52,10 @@ REASON_OF_EXIT_CODE = {
 }
 """What the server's exit codes mean where its message is missing."""
 
+_CODES_OF_A_LOAD = frozenset({15, *range(20, 32), 132, 134, 135, 136, 139})
+"""Those that are believed without a message where the model runs within the server: what a load ends with, and the signals of crashing code. Another one is
+more likely that of a model which ends its process itself. Believed, it would have an operator wait for a port that is taken, or a store that is away."""
+
 REASONS_OF_THE_ARTIFACT = frozenset(one for one in Reason if one.topic is Topic.MODEL)
 """Reasons that concern the model itself or the way to it."""
 
@@ -85,11 +90,18 @@ _ORDINARY = frozenset(
 """Words that are no name of a file, URI, module or class; only these get a capital letter at the start of a sentence."""
 
 
-def explain(end: Termination) -> tuple[Reason, str] | None:
-    """Explain the end of a container by a reason and a message; None if its message and exit code are unknown."""
+def explain(end: Termination, container: str = "") -> tuple[Reason, str] | None:
+    """Explain the end of a container by a reason and a message; None if its message and exit code are unknown.
+
+    Args:
+        end: how it ended.
+        container: its name. Where it serves, the exit code may be that of a model.
+    """
     known = REASON_OF_EXIT_CODE.get(end.exit_code)
     report = _server_report(end.message, known)
-    return report or (_catalogue_entry(known) if known else None)
+    if report is not None or known is None:
+        return report
+    return None if container == SERVE and end.exit_code not in _CODES_OF_A_LOAD else _catalogue_entry(known)
 
 
 def fetched_digest(pod: PodView, container: str = "fetch") -> str | None:

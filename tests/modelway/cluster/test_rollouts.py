@@ -13,7 +13,7 @@ from modelway.api.orders import Order
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.rollouts import LOOK_SECONDS, NEXT_SECONDS, PAUSED_SECONDS, Progress, Rollouts, Standing
 from modelway.cluster.scrape import Scraper
-from modelway.observed import Child, Key, Observed, Owner, PodView, Termination
+from modelway.observed import Child, ContainerView, Key, Observed, Owner, PodView, Termination
 from modelway.planning import plan_of
 from modelway.rollout.counts import PodSample
 from modelway.rollout.judge import DISAGREEMENT, FAILED, SLOW, Counts
@@ -75,7 +75,13 @@ def _around(*children: Child, by: Owner, canary_pods: tuple[PodView, ...] = ()) 
 
 READY = deployment(revision=NEW, size=1, track=CANARY)
 UP = (pod(revision=NEW, ready=True),)
-CRASH = container(restarts=3, waiting="CrashLoopBackOff", before=Termination(139, "Error", "segmentation fault"))
+
+
+def _crash(code: int) -> ContainerView:
+    return container(restarts=3, waiting="CrashLoopBackOff", before=Termination(code, "Error", "its last words"))
+
+
+CRASH = _crash(139)
 
 
 def test_rollout_begins_with_a_notice_and_goes_on_at_once() -> None:
@@ -156,8 +162,9 @@ def test_counts_of_a_pod_that_went_still_count() -> None:
     assert {one["trials"] for one in progress.rollout["measures"] if one["name"] == "failed"} == {20}
 
 
-def test_candidate_that_crashes_is_rolled_back() -> None:
-    crashing = (pod(CRASH, revision=NEW),)
+@pytest.mark.parametrize("code", [139, 70, 3, 13])
+def test_candidate_that_crashes_is_rolled_back(code: int) -> None:
+    crashing = (pod(_crash(code), revision=NEW),)
     canary = deployment(revision=NEW, size=1, available=0, track=CANARY)
     progress = _look(_around(canary, by=_owner(_state("Starting")), canary_pods=crashing))
     assert progress.rollout is not None

@@ -98,7 +98,7 @@ def test_a_paused_deployment_that_serves_is_ready_and_says_so() -> None:
             "no such file",
         ),
         (
-            (container(termination=Termination(2, "Error", "")),),
+            (container("prepare", termination=Termination(2, "Error", "")),),
             "ContainerConfigError",
             "does not understand its arguments",
         ),
@@ -119,7 +119,12 @@ def test_a_paused_deployment_that_serves_is_ready_and_says_so() -> None:
             "MissingModule",
             "needs lightgbm. add it.",
         ),
-        ((container(termination=Termination(10, "Error", "")),), "ModelNotFound", "spec.model.uri"),
+        ((container("fetch", termination=Termination(10, "Error", "")),), "ModelNotFound", "spec.model.uri"),
+        (
+            (container(waiting="CrashLoopBackOff", restarts=1, before=Termination(2, "Error", "")),),
+            "CrashLoop",
+            "does not understand its arguments",
+        ),
         (
             (container(termination=Termination(137, "OOMKilled", "")),),
             "OutOfMemory",

@@ -20,6 +20,21 @@ def test_unknown_exit_code_without_message_has_no_reason() -> None:
     assert explain(Termination(77, "Error", "not json")) is None
 
 
+@pytest.mark.parametrize("code", [2, 3, 4, 10, 13, 14, 42])
+def test_exit_code_that_a_model_may_choose_is_no_reason(code: int) -> None:
+    assert explain(Termination(code, "Error", "bye"), "serve") is None
+    assert explain(Termination(code, "Error", "bye"), "fetch") is not None
+    report = json.dumps({"reason": "PortTaken", "message": "Port 8080 is taken.", "remedy": "Free it."})
+    reason, _ = explain(Termination(code, "Error", report), "serve") or (None, "")
+    assert reason == "PortTaken"
+
+
+@pytest.mark.parametrize("code", [15, 24, 26, 28, 139])
+def test_exit_code_of_a_load_is_believed_without_words(code: int) -> None:
+    """The timer of a load that native code holds ends the process without any."""
+    assert explain(Termination(code, "Error", ""), "serve") is not None
+
+
 @pytest.mark.parametrize("code", REASON_OF_EXIT_CODE)
 def test_every_exit_code_has_a_remedy(code: int) -> None:
     explanation = explain(Termination(code, "Error", ""))

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
 CRASH_CODE = 70
-"""Which no reason of a server has: after another program's port, say, an operator waits for a better time."""
+"""Which no reason of a server has, so that the end is told as that of the model's own."""
 LEAK_BYTES = 224 << 20
 SLOW_SECONDS = 0.05
 
