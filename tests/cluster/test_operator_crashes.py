@@ -57,7 +57,7 @@ def test_a_crash_after_any_write_changes_nothing_in_the_end(
 ) -> None:
     settings = SETTINGS.model_copy(update={"watch_namespaces": (namespace,)})
 
-    async def lived(crashes: Mapping[str, int]) -> list[int]:
+    async def live_through(crashes: Mapping[str, int]) -> list[int]:
         """The change of several models, each with a crash after so many writes to children, then one life that finishes all; the writes that each life made."""
         keys = [Key(namespace, name) for name in crashes]
         if change.before is not None:
@@ -67,12 +67,12 @@ def test_a_crash_after_any_write_changes_nothing_in_the_end(
                 await parts.converge(*keys)
             for name in crashes:
                 _grow_to_five(kubectl, name, change.before)
-        writes = [await changed(key, crash) for key, crash in zip(keys, crashes.values(), strict=True)]
+        writes = [await change_beside(key, crash) for key, crash in zip(keys, crashes.values(), strict=True)]
         async with life(sandbox.kubeconfig, settings=settings) as parts:
             await parts.converge(*keys)
         return writes
 
-    async def changed(key: Key, crash_after: int) -> int:
+    async def change_beside(key: Key, crash_after: int) -> int:
         """The change of a model while the operator looks on; how many writes to children there were."""
         async with life(sandbox.kubeconfig, crash_after=crash_after, settings=settings) as parts:
             await parts.look()
@@ -81,10 +81,10 @@ def test_a_crash_after_any_write_changes_nothing_in_the_end(
             await parts.converge(key)
         return parts.client.of_children
 
-    [whole] = asyncio.run(lived({"whole": 0}))
+    [whole] = asyncio.run(live_through({"whole": 0}))
     assert whole > 0
     cuts = {f"cut-{number}": number for number in range(1, whole + 1)}
-    writes = asyncio.run(lived(cuts))
+    writes = asyncio.run(live_through(cuts))
     assert all(number >= cut for number, cut in zip(writes, cuts.values(), strict=True)), "each has crashed"
     wanted = _world(kubectl, "whole")
     assert {name: _world(kubectl, name) for name in cuts} == dict.fromkeys(cuts, wanted)

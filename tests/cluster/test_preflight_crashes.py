@@ -119,14 +119,14 @@ class _Worlds:
         for event in story.before:
             await self._happen(event, {})
         for number, event in enumerate(story.events):
-            dying = {name: crash[1] for name, crash in self._crashes.items() if crash and crash[0] == number}
-            self.writes.append(await self._happen(event, dying))
+            last_writes = {name: crash[1] for name, crash in self._crashes.items() if crash and crash[0] == number}
+            self.writes.append(await self._happen(event, last_writes))
 
-    async def _happen(self, event: Event, dying: Mapping[str, int]) -> int:
-        """Let an event happen to every model, with the operator's death after the write to a child that is named, and a life that goes on; its writes to children."""
+    async def _happen(self, event: Event, last_writes: Mapping[str, int]) -> int:
+        """Let an event happen to every model, with the operator's death after the last write to a child of those that are named, and a life that goes on; its writes to children."""
         for name in self._crashes:
             event(self._kubectl, name)
-        for name, write in dying.items():
+        for name, write in last_writes.items():
             async with life(self._kubeconfig, crash_after=write, settings=self._settings) as parts:
                 await parts.converge(Key(self._namespace, name))
             assert parts.client.has_crashed

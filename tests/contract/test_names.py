@@ -10,7 +10,7 @@ from support.pages.blocks import ROOT
 
 SOURCES: Final = ("operator", "serving_image", "tests", "examples")
 PARTICIPLES: Final = frozenset(
-    {"asked", "caught", "explained", "found", "given", "kept", "made", "said", "seen", "told"}
+    {"asked", "caught", "dying", "explained", "found", "given", "kept", "lived", "made", "said", "seen", "told"}
 )
 _BINDING: Final = re.compile(rf"\b_*(?:{'|'.join(PARTICIPLES)})_*\s*(?:[=:,()\]]|in\b)")
 """What may bind one of them. Most files have none, and need not be parsed."""
