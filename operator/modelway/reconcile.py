@@ -70,6 +70,8 @@ class _History:
     """When passes began not to reach their end; None while they do."""
     applied: tuple[int, str] | None = None
     """What was last applied whole, as `Owner.wanted` tells it apart."""
+    spares: bool = False
+    """Whether the last pass left refused children for later, since a candidate is judged meanwhile."""
 
 
 class Reconciler:
@@ -125,7 +127,8 @@ class Reconciler:
         begin, result = time.monotonic(), "error"
         try:
             due = await self.reconcile(key)
-            result = "ok"
+            history = self._histories.get(key)
+            result = "error" if history is not None and history.spares else "ok"
         except RetryLater:
             result = "later"
             raise
@@ -148,7 +151,7 @@ class Reconciler:
             policy.check(deployment, self._settings, is_on_trial=is_on_trial(observed.owner.status))
             plan = await self._make_plan(deployment, observed)
             if not deployment.spec.suspend:
-                await self._applier.carry_out(plan, observed)
+                await self._applier.carry_out(plan, observed, spares_refused=is_on_trial(observed.owner.status))
                 history.applied = observed.owner.wanted
         except (InvalidSpec, NameConflict, ChildContested, ClusterError, RetryLater, Vanished) as error:
             failure = error
@@ -169,7 +172,9 @@ class Reconciler:
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now(), notices=progress.notices)
         look = _soonest(next_look(after, finding, self._now()), HELD_SECONDS if plan and plan.holds_back else None)
-        return _retry_seconds(failure) or _soonest(due, retry, self._turn(plan), look, progress.due)
+        history.spares = is_on_trial(observed.owner.status) and _is_refusal(failure) and progress.due is not None
+        own = None if history.spares else _retry_seconds(failure)
+        return own or _soonest(due, retry, self._turn(plan), look, progress.due)
 
     async def _advance(self, deployment: ModelDeployment | None, plan: Plan | None, observed: Observed) -> Progress:
         """What becomes of the rollout; where there is no plan it stays as it is."""
@@ -305,6 +310,11 @@ def _retry_note(failure: ModelwayError) -> str:
 
 def _soonest(*times: float | None) -> float | None:
     return min((time for time in times if time is not None), default=None)
+
+
+def _is_refusal(failure: ModelwayError | None) -> bool:
+    """Whether the cluster refused a child: the others are as they should be."""
+    return isinstance(failure, ClusterError) and bool(failure.child) and failure.status >= 400
 
 
 def _retry_seconds(failure: ModelwayError | None) -> float | None:

@@ -165,7 +165,7 @@ class World:
         by = owner(BAD if self.generation == 1 else GOOD, generation=self.generation, status=self.status)
         return observed(self.deployed, revision(OF_BAD, 1), revision(OF_GOOD, 2), pods=self.pods, by=by)
 
-    async def carry_out(self, plan: Plan, _: object) -> None:
+    async def carry_out(self, plan: Plan, *_: object, **__: object) -> None:
         happens, self.during = self.during, None
         if happens:
             happens()

@@ -118,7 +118,7 @@ class _Cluster:
     def models(self) -> list[Model]:
         return [Model(self.observe(key).owner, one.deployed) for key, one in self.all.items()]
 
-    async def carry_out(self, plan: Plan, observation: Observed) -> None:
+    async def carry_out(self, plan: Plan, observation: Observed, **_: object) -> None:
         one = self.all[observation.owner.key]
         [body] = [step.body for step in plan.steps if step.id.kind == "Deployment"]
         [recorded] = [step.body["data"] for step in plan.steps if step.id.kind == "ControllerRevision"]

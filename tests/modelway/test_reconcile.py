@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from modelway import reconcile
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.cluster.rollouts import Rollouts
+from modelway.cluster.rollouts import LOOK_SECONDS, Rollouts
 from modelway.cluster.scrape import Scraper
 from modelway.desired.revision import revision_of
 from modelway.errors import (
@@ -28,7 +29,7 @@ from modelway.metrics import Metrics
 from modelway.observed import Observed
 from modelway.reconcile import MOMENT_SECONDS, Reconciler
 from modelway.settings import Settings
-from support.operator.observed import KEY, UID, deployment, observed, owner, revision
+from support.operator.observed import KEY, NEW, UID, deployment, observed, owner, revision
 
 SETTINGS = Settings(preflight_enabled=False)
 
@@ -58,6 +59,8 @@ class _World:
         """What happens while a pass writes."""
         self.uid = UID
         self.forgotten = 0
+        self.spares = False
+        """Whether the last pass was to leave refused children alone for a while."""
         parts: Any = self
         self.reconciler = Reconciler(
             parts,
@@ -74,7 +77,8 @@ class _World:
         by = replace(owner(self.spec, status=self.status, refresh=self.refresh), uid=self.uid)
         return observed(self.deployment, revision("r", 1), by=by)
 
-    async def carry_out(self, *_: object) -> None:
+    async def carry_out(self, *_: object, spares_refused: bool) -> None:
+        self.spares = spares_refused
         self.during()
         if self.failure is not None:
             raise self.failure
@@ -112,6 +116,44 @@ class _World:
 )
 def test_failure_of_a_pass_is_reported_and_retried(failure: ModelwayError, reason: str, due: float | None) -> None:
     assert _World().passes(failure) == (reason, due)
+
+
+JOB_REFUSED = ClusterError("a quota", status=403)
+JOB_REFUSED.child = "Job fraud-new-replay"
+
+
+def _judged() -> _World:
+    """A world in which a candidate is on trial."""
+    world = _World()
+    world.spec = {"model": {"uri": "s3://models/new"}, "rollout": {"strategy": "Canary"}}
+    wanted = revision_of(ModelDeployment.parse(owner(world.spec).document)).hash
+    identity = {"id": "a-1", "strategy": "Canary", "revision": wanted, "stable": NEW, "attempt": 1}
+    course = {"phase": "Starting", "step": 0, "steps": 3, "weight": 0, "mirror": 0}
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    rollout = {**identity, **course, "started": began, "unready": began}
+    world.status = {"stable": {"revision": NEW}, "rollout": rollout}
+    return world
+
+
+def test_refused_child_does_not_slow_the_judge() -> None:
+    world = _judged()
+    _, due = world.passes(JOB_REFUSED)
+    assert due == LOOK_SECONDS
+    assert world.spares
+    metrics = world.reconciler._metrics
+    asyncio.run(world.reconciler(KEY))
+    assert metrics.reconciles.labels(result="error")._value.get() == 1, "it is still a pass that failed"
+
+
+@pytest.mark.parametrize("failure", [ClusterError("away", status=0), RetryLater("busy", seconds=9.0)])
+def test_api_server_that_is_away_slows_the_judge(failure: ModelwayError) -> None:
+    assert _judged().passes(failure)[1] is failure
+
+
+def test_refused_child_alone_is_retried_as_ever() -> None:
+    world = _World()
+    assert world.passes(JOB_REFUSED)[1] is JOB_REFUSED
+    assert not world.spares
 
 
 def test_refused_pods_are_followed_while_a_kind_is_absent() -> None:

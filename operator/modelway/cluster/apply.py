@@ -16,6 +16,7 @@ from modelway.cluster.discovery import find_out
 from modelway.cluster.kinds import REVISION, SERVICE, Kind
 from modelway.cluster.managed_fields import owned_hash, wanted_hash
 from modelway.cluster.repairs.limiter import RepairLimiter
+from modelway.cluster.repairs.refusals import RefusalBackoff
 from modelway.cluster.served_kinds import NOT_FOUND, ServedKinds, not_served
 from modelway.desired.plan import Plan, Step
 from modelway.errors import ClusterError, RetryLater
@@ -38,6 +39,9 @@ class _Applied(NamedTuple):
     uid: str
     owned: str
 
+
+_GONE = ""
+"""What is wanted of a child that is pruned."""
 
 Refusals = dict[ChildId, ClusterError]
 """The children that were refused, and why."""
@@ -71,11 +75,18 @@ class Applier:
         self._adoption = Adoption(client, cache, clock, self._served.named)
         self._writer = ChildWriter(client, cache, self._adoption, self._served.named)
         self._applied: defaultdict[Key, dict[ChildId, _Applied]] = defaultdict(dict)
+        self._clock = clock
+        self._spared: dict[Key, RefusalBackoff] = {}
 
-    async def carry_out(self, plan: Plan, observed: Observed) -> None:
+    async def carry_out(self, plan: Plan, observed: Observed, *, spares_refused: bool = False) -> None:
         """Prune and apply, in the order of the plan. The Service is applied beside the others, since it is slow to create.
 
         A child that is refused, or that somebody keeps changing, does not hold up the others.
+
+        Args:
+            plan: what is to be done.
+            observed: what exists.
+            spares_refused: whether a refused child is tried less and less often, since the next pass comes soon whatever becomes of it.
 
         Raises:
             NameConflict: an object of a child's name is not ours; that one and the children after it were not written.
@@ -86,6 +97,10 @@ class Applier:
             Vanished: the namespace is going.
         """
         self._limiter.begin_pass(plan, observed)
+        if spares_refused:
+            self._spared.setdefault(observed.owner.key, RefusalBackoff())
+        else:
+            self._spared.pop(observed.owner.key, None)
         refusals: Refusals = {}
         in_time = True
         try:
@@ -129,6 +144,7 @@ class Applier:
     def forget(self, key: Key) -> None:
         """The ModelDeployment is gone."""
         self._applied.pop(key, None)
+        self._spared.pop(key, None)
         self._adoption.forget(key)
         self._limiter.forget(key)
 
@@ -139,11 +155,13 @@ class Applier:
 
     async def _prune(self, children: Iterable[Child], key: Key, refusals: Refusals) -> None:
         for child in children:
+            if self._is_spared(key, child.id, _GONE, refusals):
+                continue
             kind = self._served.named(child.id.kind)
             try:
                 await self._client.delete(kind, key.namespace, child.id.name, uid=child.uid)
             except ClusterError as error:
-                refusals[child.id] = _name_child(error, child.id)
+                self._note_refusal(key, child.id, _GONE, error, refusals)
             else:
                 self._cache.drop(ObjectId(kind.name, key.namespace, child.id.name), int(child.resource_version))
                 self._forget_child(key, child.id)
@@ -178,14 +196,36 @@ class Applier:
             if step.id in withheld or step.id in refusals:
                 continue
             kind, key = self._served.named(step.id.kind), observed.owner.key
+            if self._is_spared(key, step.id, wanted_hash(step.body), refusals):
+                continue
             try:
                 if self._served.serves(kind) and not await self._apply_step(step, observed):
                     withheld.add(step.id)
             except ClusterError as error:
                 if not await self._has_gone(kind, key.namespace, error):
-                    refusals[step.id] = _name_child(error, step.id)
+                    self._note_refusal(key, step.id, wanted_hash(step.body), error, refusals)
+            else:
+                self._note_taken(key, step.id)
             if not self._served.serves(kind):
                 self._forget_child(key, step.id)
+
+    def _is_spared(self, key: Key, child: ChildId, wanted: str, refusals: Refusals) -> bool:
+        """Whether a child was refused a moment ago, and is left alone."""
+        backoff = self._spared.get(key)
+        error = backoff.standing(child, wanted, self._clock()) if backoff is not None else None
+        if error is not None:
+            refusals[child] = error
+        return error is not None
+
+    def _note_refusal(self, key: Key, child: ChildId, wanted: str, error: ClusterError, refusals: Refusals) -> None:
+        refusals[child] = _name_child(error, child)
+        if (backoff := self._spared.get(key)) is not None:
+            pause = backoff.note(child, wanted, error, self._clock())
+            logger.warning("%s is refused, next try in %.0f s: %s", child, pause, error, extra={"resource": key})
+
+    def _note_taken(self, key: Key, child: ChildId) -> None:
+        if (backoff := self._spared.get(key)) is not None:
+            backoff.forget(child)
 
     async def _has_gone(self, kind: Kind, namespace: str, error: ClusterError) -> bool:
         """Whether a write was refused because the cluster no longer serves an optional kind."""

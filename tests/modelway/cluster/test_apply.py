@@ -13,6 +13,7 @@ from modelway.cluster.cache import Cache
 from modelway.cluster.child_writes import UNBORN
 from modelway.cluster.kinds import Kind
 from modelway.cluster.repairs.backoff import QUICK_REPAIRS
+from modelway.cluster.repairs.refusals import FIRST_PAUSE, LONGEST_PAUSE
 from modelway.cluster.served_kinds import ServedKinds
 from modelway.desired.evidence import Evidence
 from modelway.desired.plan import make_plan
@@ -54,10 +55,13 @@ class _Server:
         self.hanging = hanging
         self.refused = refused
         self.absent = absent
+        self.tries: list[str] = []
+        """The kinds of all writes, refused ones included."""
         self.sent: list[tuple[str, bool, Mapping[str, str]]] = []
         self._all_others = asyncio.Event()
 
     async def apply(self, kind: Kind, body: dict[str, Any], *, force: bool, **_: Any) -> dict[str, Any]:
+        self.tries.append(kind.name)
         metadata = body["metadata"]
         identity = {name: metadata[name] for name in ("uid", "resourceVersion") if name in metadata}
         self._require(kind)
@@ -90,11 +94,11 @@ class _Server:
             raise ClusterError("the server could not find the requested resource", status=404)
 
 
-def _pass(applier: Applier, cache: Cache) -> None:
+def _pass(applier: Applier, cache: Cache, *, spares_refused: bool = False) -> None:
     observed = cache.observe(Key(*KEY))
     assert observed is not None
     plan = make_plan(ModelDeployment.parse(observed.owner.document), observed, Settings())
-    asyncio.run(applier.carry_out(plan, observed))
+    asyncio.run(applier.carry_out(plan, observed, spares_refused=spares_refused))
 
 
 @pytest.fixture
@@ -280,3 +284,29 @@ def test_a_refusal_is_raised_before_an_absent_kind(cache: Cache) -> None:
     with pytest.raises(ClusterError) as error:
         _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
     assert error.value.status == 403
+
+
+def test_refused_child_is_spared_while_the_others_are_applied(cache: Cache) -> None:
+    server, now = _Server(refused=(kinds.BUDGET,)), [0.0]
+    applier = Applier(server, cache, Metrics(), lambda: now[0])  # type: ignore[arg-type]
+    for now[0] in (0.0, 0.5, 1.0, FIRST_PAUSE):
+        with pytest.raises(ClusterError) as error:
+            _pass(applier, cache, spares_refused=True)
+        assert error.value.child == "PodDisruptionBudget fraud"
+    assert server.tries.count("PodDisruptionBudget") == 2
+    assert len(server.sent) == CHILDREN - 1
+    server.refused = ()
+    with pytest.raises(ClusterError):
+        _pass(applier, cache, spares_refused=True)
+    now[0] += LONGEST_PAUSE
+    _pass(applier, cache, spares_refused=True)
+    assert len(server.sent) == CHILDREN
+
+
+def test_refused_child_is_tried_in_each_pass_that_spares_none(cache: Cache) -> None:
+    server = _Server(refused=(kinds.BUDGET,))
+    applier = Applier(server, cache, Metrics(), lambda: 0.0)  # type: ignore[arg-type]
+    for spares_refused in (True, False, False):
+        with pytest.raises(ClusterError):
+            _pass(applier, cache, spares_refused=spares_refused)
+    assert server.tries.count("PodDisruptionBudget") == 3
