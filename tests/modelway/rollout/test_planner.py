@@ -675,6 +675,21 @@ def test_main_that_runs_the_candidate_is_promoting() -> None:
     assert after.phase is Phase.PROMOTING
 
 
+def test_promotion_that_never_ends_keeps_the_candidate_at_its_share() -> None:
+    it = progressing()
+    it.ask("promote")
+    it.operate()
+    for _ in range(20):
+        it.wait(hours=1)
+        it.serve(100)
+        it.operate()
+    assert it.state is not None
+    assert (it.phase, it.state.weight, it.candidate, it.candidate_ready) == (Phase.PROMOTING, 20, NEW, 1)
+    it.ask("abort")
+    it.settle()
+    assert ended(it) == (Phase.ROLLED_BACK, Cause.ABORTED, OLD)
+
+
 def test_next_rollout_starts_from_a_candidate_just_promoted() -> None:
     it = progressing()
     state = it.state

@@ -112,3 +112,18 @@ def test_candidate_is_stable_at_the_end_of_its_promotion(phase: str, expected_st
     plan = plan_of(ModelDeployment.parse(by.document), observed(main, by=owner(SPEC)), SETTINGS)
     status = status_of(around, Finding(plan, rollout=rollout), service_port=80, now=NOW)
     assert status["stable"]["revision"] == expected_stable
+
+
+def test_promotion_without_room_is_told_while_others_answer() -> None:
+    message = "37 requests show that the candidate is not worse; `modelway abort` returns meanwhile"
+    rollout = _rollout("Promoting", message, weight=50)
+    by = owner(SPEC, status={"stable": {"revision": OLD}, "rollout": rollout})
+    main = deployment(revision=NEW, size=1, replicas=2, updated=1, available=1)
+    pending = pod(name="fraud-2", revision=NEW, unschedulable="0/3 nodes are available: 3 Insufficient cpu.")
+    serving, canary = pod(name="fraud-1", revision=OLD, ready=True), deployment(revision=NEW, track=CANARY)
+    around = observed(main, canary, canary_service(), revision(OLD, 1, served=True), by=by, pods=(serving, pending))
+    status = _status(around)
+    reason, words = _ready(status)
+    assert (reason, _conditions(status)["Available"]) == ("Unschedulable", "True")
+    assert "No node takes pod fraud-2" in words
+    assert "`modelway abort`" in status["rollout"]["message"]
