@@ -183,7 +183,7 @@ def _error_row(figure: Figure, promise: Error) -> str:
     low, high = interval(figure.wrong, figure.rollouts)
     mark = "" if promise.limit is None else _mark(low, high, promise.limit)
     goal = "" if promise.limit is None else f"at most {promise.limit:.2%}"
-    wrong = f"{figure.wrong:,} of {figure.rollouts:,}"
+    wrong = f"{figure.wrong:,} of {figure.rollouts:,} ({figure.wrong / figure.rollouts:.2%})"
     return f"| {promise.candidate} | {_words(promise.outcome)} | {wrong} | {low:.2%} to {high:.2%} | {goal} | {mark} |"
 
 

@@ -35,7 +35,7 @@ def test_wrong_verdicts_are_as_rare_as_promised(error: Error) -> None:
 def test_table_says_what_falls_short() -> None:
     text = tables([Figure(SPEEDS[0], 4, 5, rollouts=10), Figure(ERRORS[0], wrong=1, rollouts=10)], 10)
     assert text.count("falls short") == 2
-    assert "| 1 of 10 | 0.25% to 44.50% | at most 0.01% | falls short |" in text
+    assert "| 1 of 10 (10.00%) | 0.25% to 44.50% | at most 0.01% | falls short |" in text
 
 
 @pytest.mark.parametrize(
