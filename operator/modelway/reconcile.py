@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from modelway import policy
+from modelway.api.labels import CANARY, name_on_track
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.apply import Applier
 from modelway.cluster.cache import Cache
@@ -165,9 +166,10 @@ class Reconciler:
         is_applied = failure is None or isinstance(failure, KindNotServed)  # as far as the cluster can
         retry = await self._refused_pods.look(plan, after) if plan and is_applied and not suspended else None
         after = self._refused_pods.correct(after)
+        refusal = _refusal_of_candidate(failure, after)
         hindrance = _lasting_hindrance(history, _hindrance(failure, after), begin)
         verdict = _verdict_on_failure(history, after, failure, begin)
-        progress = await self._advance(deployment, plan, after)
+        progress = await self._advance(deployment, plan, after, refusal)
         finding = Finding(plan, hindrance or verdict, progress.rollout)
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now(), notices=progress.notices)
@@ -176,11 +178,14 @@ class Reconciler:
         own = None if history.spares else _retry_seconds(failure)
         return own or _soonest(due, retry, self._turn(plan), look, progress.due)
 
-    async def _advance(self, deployment: ModelDeployment | None, plan: Plan | None, observed: Observed) -> Progress:
-        """What becomes of the rollout; where there is no plan it stays as it is."""
+    async def _advance(
+        self, deployment: ModelDeployment | None, plan: Plan | None, observed: Observed, refusal: str
+    ) -> Progress:
+        """What becomes of the rollout, whose candidate may be refused; where there is no plan it stays as it is."""
         if deployment is None or plan is None:
             return Progress(observed.owner.status.get("rollout"))
-        standing = Standing(stable=served_before(observed), size=stable_size(deployment, observed))
+        stable, size = served_before(observed), stable_size(deployment, observed)
+        standing = Standing(stable=stable, size=size, refusal=refusal)
         return await self._rollouts.advance(deployment, plan, observed, standing, self._now())
 
     def _turn(self, plan: Plan | None) -> float | None:
@@ -315,6 +320,15 @@ def _soonest(*times: float | None) -> float | None:
 def _is_refusal(failure: ModelwayError | None) -> bool:
     """Whether the cluster refused a child: the others are as they should be."""
     return isinstance(failure, ClusterError) and bool(failure.child) and failure.status >= 400
+
+
+def _refusal_of_candidate(failure: ModelwayError | None, observed: Observed) -> str:
+    """Why a candidate can have no pods, since the cluster refuses what would make them; empty where it does not."""
+    if not isinstance(failure, ClusterError) or not _is_refusal(failure):
+        return ""
+    verdict = _hindrance(failure, observed)
+    is_about_it = failure.child.endswith(f" {name_on_track(observed.owner.key.name, CANARY)}")
+    return (verdict.message if verdict is not None else str(failure)) if is_about_it else ""
 
 
 def _retry_seconds(failure: ModelwayError | None) -> float | None:

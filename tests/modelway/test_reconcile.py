@@ -145,6 +145,18 @@ def test_refused_child_does_not_slow_the_judge() -> None:
     assert metrics.reconciles.labels(result="error")._value.get() == 1, "it is still a pass that failed"
 
 
+def test_refused_candidate_rolls_back_with_the_cause() -> None:
+    world, long_ago = _judged(), "2026-01-01T00:00:00Z"
+    world.status["rollout"] |= {"started": long_ago, "unready": long_ago}
+    refusal = ClusterError('admission webhook "a.b" denied the request: no canaries here', status=403)
+    refusal.child = "Deployment fraud-canary"
+    world.passes(refusal)
+    rollout = world.status["rollout"]
+    assert (rollout["phase"], rollout["cause"]) == ("RolledBack", "CandidateNotReady")
+    assert "no canaries here" in rollout["message"]
+    assert "kubectl describe pods" not in rollout["message"]
+
+
 @pytest.mark.parametrize("failure", [ClusterError("away", status=0), RetryLater("busy", seconds=9.0)])
 def test_api_server_that_is_away_slows_the_judge(failure: ModelwayError) -> None:
     assert _judged().passes(failure)[1] is failure

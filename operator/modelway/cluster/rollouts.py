@@ -58,6 +58,8 @@ class Standing:
     """The last revision that served all requests; None before the first."""
     size: int
     """The number of its pods."""
+    refusal: str = ""
+    """Why the cluster refuses the candidate's Deployment or Service, with what to do; empty where it does not."""
 
 
 class Rollouts:
@@ -164,7 +166,7 @@ class Rollouts:
             stable=standing.stable,
             main=_main(observed),
             size=standing.size,
-            candidate=_candidate(observed, plan.revision),
+            candidate=_candidate(observed, plan.revision, standing.refusal),
             behind=plan.behind,
             replay=replay_report(deployment, observed, plan),
             order=order_in(metadata.get("annotations")),
@@ -185,7 +187,7 @@ def _main(observed: Observed) -> Main:
     return Main(deployment.revision, all_serve)
 
 
-def _candidate(observed: Observed, revision: str) -> Candidate:
+def _candidate(observed: Observed, revision: str, refusal: str) -> Candidate:
     pods = [pod for pod in observed.canary_pods if not pod.deleting]
     # Until the pods of an earlier candidate are gone, the Service may still choose them.
     is_alone = all(pod.revision == revision for pod in pods)
@@ -195,7 +197,7 @@ def _candidate(observed: Observed, revision: str) -> Candidate:
     ready = sum(pod.ready for pod in pods) if exists and is_alone else 0
     failure = failure_of_candidate(observed, revision)
     if failure is None:
-        return Candidate(ready)
+        return Candidate(ready, hindrance=refusal)
     # A single pod may fail by its node; while another one answers, the candidate works.
     is_final = failure.stalled and ready == 0
     return Candidate(ready, failure=failure.message) if is_final else Candidate(ready, hindrance=failure.message)
