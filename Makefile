@@ -24,8 +24,8 @@
 #   make bench-preflight how soon a forest of 50 MB is accepted, and what a preflight costs ways back and pods (ROUNDS=1 is short; JSON=,
 #                        WRITE=1 refreshes docs/evaluation.md)
 #   make bench-starts    how soon a model's pod is Ready on the sandbox, cold and warm (ROUNDS=1 is short; JSON=, WRITE=1 refreshes docs/sandbox.md)
-#   make bench-handover  what a rollout costs the requests of clients, in five minutes (ROUNDS=2 is short; JSON=, WRITE=1 refreshes
-#                        docs/performance.md)
+#   make bench-handover  what a rollout costs the requests of clients, in five minutes; fails on a machine too busy for the copies of its requests
+#                        (ROUNDS=2 is short; JSON=, WRITE=1 refreshes docs/performance.md)
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
 #   make test-frameworks MLflow, PyTorch and TensorFlow models, by the real libraries in environments of their own (7 GB the first time)
 #   make test-versions   what scikit-learn 1.7 and 1.8 save answers as it did there or is refused (PYTHONS='old/bin/python ...': what these save)
