@@ -17,7 +17,7 @@ import pytest
 from support.cluster.deployed import NOWHERE, Deployed
 from support.cluster.sandbox import Kubectl, namespace_manifest
 from support.cluster.webhook import denial, json_patch, webhook
-from support.waiting import eventually
+from support.waiting import busyness, eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -130,7 +130,17 @@ def _no_service_account(kubectl: Kubectl, namespace: str, directory: Path) -> It
     with _policy("false", "serviceaccounts")(kubectl, namespace, directory):
         kubectl("delete", "serviceaccount", "default")
         yield
-    eventually(lambda: kubectl("create", "serviceaccount", "default"), deadline=BUSY_SECONDS)
+    eventually(lambda: _has_service_account(kubectl), deadline=BUSY_SECONDS)
+
+
+def _has_service_account(kubectl: Kubectl) -> bool:
+    """Make the namespace's ServiceAccount, unless its controller was quicker."""
+    try:
+        kubectl("create", "serviceaccount", "default")
+    except AssertionError as error:
+        if "already exists" not in str(error):
+            raise
+    return True
 
 
 def _absent(kind: str, api_version: str, name: str, **content: Any) -> Cause:
@@ -221,7 +231,7 @@ def _follow(
     record: Callable[[Case], dict[str, Any]],
     awaited: Callable[[Case], str],
 ) -> None:
-    """Note when each model reached the reason that is awaited; those that never do are left as they were last seen."""
+    """Note when each model reached the reason that is awaited, in seconds of a machine at rest; those that never do are left as they were last seen."""
     begin = time.monotonic()
     pending = dict(cases)
     while pending and time.monotonic() - begin < SETTLE_SECONDS + BUSY_SECONDS:
@@ -230,7 +240,7 @@ def _follow(
             conditions = (one.get("status") or {}).get("conditions") or ()
             ready = next((c for c in conditions if c["type"] == "Ready"), None)
             if case is not None and ready is not None:
-                record(case).update(ready, seconds=time.monotonic() - begin, conditions=conditions)
+                record(case).update(ready, seconds=(time.monotonic() - begin) / busyness(), conditions=conditions)
                 if ready["reason"] == awaited(case):
                     del pending[one["metadata"]["namespace"]]
         time.sleep(0.2)

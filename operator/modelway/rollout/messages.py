@@ -65,7 +65,8 @@ def waiting_for_pods(state: RolloutState, pods: StablePods, now: datetime) -> st
         return f"{keep}, {since}; that takes the cluster up to 90 s"
     return (
         f"{keep}, {since}; what takes over 3 min is mostly a server image that is older than rollouts, which "
-        "revisions keep unless `spec.server.imagePolicy` is Follow: see docs/rollouts.md. `modelway promote` needs no stable pod"
+        "revisions keep unless `spec.server.imagePolicy` is Follow: see docs/rollouts.md. The log of a pod that cannot send copies "
+        "says why. `modelway promote` needs no stable pod"
     )
 
 
@@ -98,6 +99,10 @@ def progress(state: RolloutState, step: Step, judgement: Judgement, situation: S
         )
     if situation.pods.silent:
         parts.append(_silent(situation.pods))
+    others = situation.pods.total - situation.pods.honouring - situation.pods.silent
+    if others > 0:
+        do = "does" if others == 1 else "do"
+        parts.append(f"{others} of {counted(situation.pods.total, 'stable pod')} {do} not keep to it now")
     if situation.unreachable and state.client_requests(situation.evidence) <= state.requests_before:
         parts.append(
             f"the stable pods cannot reach the candidate ({two_digits(situation.unreachable)} requests): "

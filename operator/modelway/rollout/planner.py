@@ -20,7 +20,7 @@ from modelway.rollout.replay_steps import (
     wants_replay,
     with_note,
 )
-from modelway.rollout.routing import FAREWELL, has_copies, spare_clients, wait_for_route
+from modelway.rollout.routing import FAREWELL, await_copies, has_copies, spare_clients, wait_for_route
 from modelway.rollout.situation import Candidate, Situation, StablePods
 from modelway.rollout.state import Cause, Pause, Phase, RolloutState
 from modelway.rollout.steps import Step, steps_of
@@ -237,6 +237,7 @@ def _progress(
     number = state.step if assessment.waits else step_by_replay(state, steps, assessment.judgement)
     if number != state.step:
         return _go_on(state, assessment, number)
+    state = await_copies(state, step, situation)
     if not _has_its_share(state, step):
         if state.unready is None:
             if not (state.weight or state.mirror) and awaits_pace(state, step, situation, now):

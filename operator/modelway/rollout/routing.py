@@ -35,6 +35,15 @@ def spare_clients(state: RolloutState, situation: Situation) -> RolloutState:
     return replace(state, weight=0, since=None)
 
 
+def await_copies(state: RolloutState, step: Step, situation: Situation) -> RolloutState:
+    """Take the share back while no stable pod copies any more: nothing would tell what clients get from the candidate."""
+    pods = situation.pods
+    may_copy = pods.honouring or pods.silent or not pods.total
+    if state.routing is None or not 0 < state.weight == step.weight or step.unseen or may_copy:
+        return state
+    return replace(state, weight=0, since=None)
+
+
 def wait_for_route(state: RolloutState, step: Step, situation: Situation, now: datetime) -> Turn | None:
     """What the clock of a step waits for, once all stable pods copy.
 

@@ -169,7 +169,8 @@ class HandOver:
         if outcome is None or outcome.answer is None or outcome.verdict is not Verdict.ANSWERED:
             self._fall_back(incoming, outcome)
             return
-        incoming.call.held.charge(len(outcome.answer.body))
+        if incoming.is_message:  # a connection of HTTP counts by itself what its client has not read
+            incoming.call.held.charge(len(outcome.answer.body))
         try:
             self._tally.count(Count.CANDIDATE_REQUESTS)
             self._tally.judge(outcome)

@@ -29,7 +29,7 @@ from modelway_server.traffic.tally import Tally, Verdict
 
 DELAY_SECONDS: Final = 0.15
 """Between the answer of a request and its copy: a worker notes answers for less, so that copies keep their distances."""
-PROMPT_SECONDS: Final = 0.05
+PROMPT_SECONDS: Final = 0.01
 """Copies that begin later than that come in a burst, after this process stood still."""
 BURST_TIMES: Final = 2.0
 """For so many times as long as it stood still, the candidate's pace is not judged: answers of a burst wait for each other."""

@@ -105,6 +105,33 @@ def test_candidate_without_a_pod_gets_no_client() -> None:
     assert present(it).weight == 20
 
 
+def copy_nothing(it: World, pods: int) -> None:
+    """Have so many stable pods say that they send no copies."""
+    for name in sorted(it.pods)[:pods]:
+        it.pods[name].traffic = {**(it.pods[name].traffic or {}), "weight": 0.0}
+
+
+def test_no_client_gets_a_candidate_while_no_pod_copies() -> None:
+    it = world()
+    go_on(it)
+    assert present(it).weight == 20
+    copy_nothing(it, len(it.pods))
+    it.operate()
+    assert (it.phase, present(it).weight, present(it).mirror) == (Phase.PROGRESSING, 0, 20)
+    assert f"0 of {len(it.pods)} stable pods keep to it" in present(it).message
+    go_on(it, 3)
+    assert present(it).weight == 20
+
+
+def test_pod_that_copies_nothing_is_told_and_holds_no_other() -> None:
+    it = world()
+    go_on(it, 8)
+    copy_nothing(it, 1)
+    it.operate()
+    assert present(it).weight == 20
+    assert f"1 of {len(it.pods)} stable pods does not keep to it now" in present(it).message
+
+
 def test_no_copies_no_share_of_clients() -> None:
     it = world()
     go_on(it, requests=0)
