@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 from modelway.errors import ModelwayError, RetryLater
+from modelway.patience import longest_pause
 
 K = TypeVar("K", bound=Hashable)
 
@@ -25,15 +26,6 @@ SHORTEST_BACKOFF = 0.1
 
 LONGEST_BACKOFF = 300.0
 """Seconds between retries of a key that keeps failing, when very many do."""
-
-PATIENCE_SECONDS = 8.0
-"""Seconds between retries in the first minutes while few keys fail, so that a recovery is noticed within 10 s."""
-
-PATIENT_FAILURES = 30
-"""Failures in a row, about two and a half minutes of them, after which a cause counts as lasting."""
-
-LASTING_SECONDS = 60.0
-"""Seconds between retries of a key whose failure lasts."""
 
 RETRIES_PER_SECOND = 10.0
 """How often all failing keys together are retried, in the long run."""
@@ -139,8 +131,7 @@ class WorkQueue(Generic[K]):
         """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        patience = LASTING_SECONDS if failures >= PATIENT_FAILURES else PATIENCE_SECONDS
-        longest = min(max(patience, len(self._failures) / RETRIES_PER_SECOND), LONGEST_BACKOFF)
+        longest = min(max(longest_pause(failures), len(self._failures) / RETRIES_PER_SECOND), LONGEST_BACKOFF)
         full = min(longest, SHORTEST_BACKOFF * 2.0 ** min(failures, _LARGEST_EXPONENT))
         delay = max(at_least, full * (0.5 + self._uniform() / 2))
         self.add_after(key, delay)

@@ -166,8 +166,9 @@ class Reconciler:
         is_applied = failure is None or isinstance(failure, KindNotServed)  # as far as the cluster can
         retry = await self._refused_pods.look(plan, after) if plan and is_applied and not suspended else None
         after = self._refused_pods.correct(after)
-        refusal = _refusal_of_candidate(failure, after)
-        hindrance = _lasting_hindrance(history, _hindrance(failure, after), begin)
+        hindrance = _hindrance(failure, after)
+        refusal = _refusal_of_candidate(failure, hindrance, after.owner.key)
+        hindrance = _lasting_hindrance(history, hindrance, begin)
         verdict = _verdict_on_failure(history, after, failure, begin)
         progress = await self._advance(deployment, plan, after, refusal)
         finding = Finding(plan, hindrance or verdict, progress.rollout)
@@ -322,13 +323,12 @@ def _is_refusal(failure: ModelwayError | None) -> bool:
     return isinstance(failure, ClusterError) and bool(failure.child) and failure.status >= 400
 
 
-def _refusal_of_candidate(failure: ModelwayError | None, observed: Observed) -> str:
+def _refusal_of_candidate(failure: ModelwayError | None, hindrance: Readiness | None, key: Key) -> str:
     """Why a candidate can have no pods, since the cluster refuses what would make them; empty where it does not."""
     if not isinstance(failure, ClusterError) or not _is_refusal(failure):
         return ""
-    verdict = _hindrance(failure, observed)
-    is_about_it = failure.child.endswith(f" {name_on_track(observed.owner.key.name, CANARY)}")
-    return (verdict.message if verdict is not None else str(failure)) if is_about_it else ""
+    is_about_it = failure.child.endswith(f" {name_on_track(key.name, CANARY)}")
+    return (hindrance.message if hindrance is not None else str(failure)) if is_about_it else ""
 
 
 def _retry_seconds(failure: ModelwayError | None) -> float | None:

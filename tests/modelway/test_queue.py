@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.errors import RetryLater
-from modelway.queue import LASTING_SECONDS, LONGEST_BACKOFF, PATIENCE_SECONDS, SHORTEST_BACKOFF, WorkQueue, run_workers
+from modelway.patience import LASTING_SECONDS, PATIENCE_SECONDS
+from modelway.queue import LONGEST_BACKOFF, SHORTEST_BACKOFF, WorkQueue, run_workers
 from support.operator.virtual_time import in_virtual_time
 
 Run = Callable[[str], Coroutine[Any, Any, float | None]]

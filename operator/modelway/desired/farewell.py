@@ -28,7 +28,7 @@ def keep_while_routed(plan: Plan, observed: Observed, now: datetime) -> Plan:
     is_wanted = route is not None and any(step.id == route.id for step in plan.steps)
     if route is None or not is_wanted:
         return plan
-    staying = {pods} if _may_lead_to_candidate(route, observed, now) else set()
+    staying = {pods} if _may_lead_to_candidate(name, route, observed, now) else set()
     if staying and _is_replaced(plan, observed, pods):
         steps = tuple(step for step in plan.steps if step.id != pods)
         return replace(plan, steps=steps, holds_back=True, behind=_revision_of_candidate(observed))
@@ -55,9 +55,9 @@ def _is_pruned(children: Iterable[Child], *names: ChildId) -> bool:
     return any(one.id in names for one in children)
 
 
-def _may_lead_to_candidate(route: RouteView, observed: Observed, now: datetime) -> bool:
+def _may_lead_to_candidate(service: str, route: RouteView, observed: Observed, now: datetime) -> bool:
     """Whether the Gateway may still send requests to the candidate that is there."""
-    if route.shares.get(name_on_track(observed.owner.key.name, CANARY)):
+    if route.shares.get(service):
         return True
     if observed.canary is None or not observed.canary.by_gateway:
         return False  # no Gateway ever knew its pods

@@ -88,11 +88,9 @@ def hold(state: RolloutState, pause: Pause, now: datetime, *, by: str | None = N
 def resume(state: RolloutState, now: datetime) -> RolloutState:
     """Let a held rollout go on; its clocks stood still meanwhile."""
     pause = max(now - (state.paused or now), timedelta())
-    clocks = ["timeout_from", "since", "unready"]
-    if not (state.weight or state.mirror):
-        clocks.append(
-            "share_from"
-        )  # answers of the stable revision are waited for; later it says when a share was asked for
+    # Until there is a share, `share_from` times the wait for answers of the stable revision; later it says when the share was asked for.
+    waits = () if state.weight or state.mirror else ("share_from",)
+    clocks = ("timeout_from", "since", "unready", *waits)
     moved = {name: time + pause for name in clocks if (time := getattr(state, name))}
     if state.pause is Pause.TIMEOUT:
         moved["timeout_from"] = now

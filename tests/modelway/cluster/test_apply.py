@@ -13,13 +13,14 @@ from modelway.cluster.cache import Cache
 from modelway.cluster.child_writes import UNBORN
 from modelway.cluster.kinds import Kind
 from modelway.cluster.repairs.backoff import QUICK_REPAIRS
-from modelway.cluster.repairs.refusals import FIRST_PAUSE, LONGEST_PAUSE
+from modelway.cluster.repairs.refusals import FIRST_PAUSE
 from modelway.cluster.served_kinds import ServedKinds
 from modelway.desired.evidence import Evidence
 from modelway.desired.plan import make_plan
 from modelway.errors import ChildContested, ClusterError, KindNotServed, ModelwayError, NameConflict, RetryLater
 from modelway.metrics import Metrics
 from modelway.observed import Key
+from modelway.patience import PATIENCE_SECONDS
 from modelway.settings import Settings
 from support.operator.observed import KEY, UID
 from support.operator.specs import manifest
@@ -298,7 +299,7 @@ def test_refused_child_is_spared_while_the_others_are_applied(cache: Cache) -> N
     server.refused = ()
     with pytest.raises(ClusterError):
         _pass(applier, cache, spares_refused=True)
-    now[0] += LONGEST_PAUSE
+    now[0] += PATIENCE_SECONDS
     _pass(applier, cache, spares_refused=True)
     assert len(server.sent) == CHILDREN
 

@@ -250,13 +250,19 @@ def test_file_larger_than_any_copy_is_left_out(tmp_path: Path) -> None:
     run(tmp_path, SAME, ask)
 
 
+async def begin_next(world: World) -> socket.socket:
+    """A way on which a copy was judged, once the next rollout is ordered that the process has not looked at yet."""
+    way = world.way()
+    way.send(copy())
+    await until(lambda: world.total(Count.DISAGREEMENT_TRIALS) == 1)
+    order(world.folder, world.host, mode="mirror", id="next-1")
+    world.shared.begin("next-1")
+    return way
+
+
 def test_file_for_the_next_rollout_is_counted_for_it(tmp_path: Path) -> None:
     async def ask(world: World) -> None:
-        way = world.way()
-        way.send(copy())
-        await until(lambda: world.total(Count.DISAGREEMENT_TRIALS) == 1)
-        order(world.folder, world.host, mode="mirror", id="next-1")
-        world.shared.begin("next-1")
+        way = await begin_next(world)
         world.mirror._held.charge(world.mirror._held.limit)  # so that it finds no room
         content = copy(body=b" " * 300_000, rollout="next-1")
         with file_of(content) as file:
@@ -353,11 +359,7 @@ def test_order_that_is_withdrawn_ends_what_waits(tmp_path: Path) -> None:
 
 def test_next_order_is_known_before_its_first_copy_is_judged(tmp_path: Path) -> None:
     async def ask(world: World) -> None:
-        way = world.way()
-        way.send(copy())
-        await until(lambda: world.total(Count.DISAGREEMENT_TRIALS) == 1)
-        order(world.folder, world.host, mode="mirror", id="next-1")
-        world.shared.begin("next-1")
+        way = await begin_next(world)
         way.send(copy(rollout="next-1"))
         await until(lambda: world.total(Count.DISAGREEMENT_TRIALS) == 1)
         assert world.counted == 1

@@ -4,18 +4,10 @@ from dataclasses import dataclass, field
 
 from modelway.errors import ClusterError
 from modelway.observed import ChildId
+from modelway.patience import longest_pause
 
 FIRST_PAUSE = 2.0
-"""Seconds before the second try; each further pause is twice as long."""
-
-LONGEST_PAUSE = 8.0
-"""The most seconds between tries at first, so that it is soon noticed when the cause is gone."""
-
-PATIENT_TRIES = 30
-"""Tries in a row after which a cause counts as lasting."""
-
-LASTING_PAUSE = 60.0
-"""Seconds between tries after that."""
+"""Seconds before the second try; each further pause is twice as long, up to `longest_pause`."""
 
 
 @dataclass(slots=True)
@@ -47,7 +39,7 @@ class RefusalBackoff:
         """A child was tried and refused: in how many seconds to try it again."""
         last = self._last.get(child)
         tries = last.tries + 1 if last is not None and last.wanted == wanted else 1
-        pause = min(FIRST_PAUSE * 2.0 ** min(tries - 1, 10), LONGEST_PAUSE) if tries < PATIENT_TRIES else LASTING_PAUSE
+        pause = min(FIRST_PAUSE * 2.0 ** min(tries - 1, 10), longest_pause(tries))
         # An error that is raised again and again would collect a trace for each time.
         self._last[child] = _Refusal(wanted, error.with_traceback(None), tries, now + pause)
         return pause

@@ -1,8 +1,9 @@
 """A refused child is tried less and less often, and at once where something else is wanted of it."""
 
-from modelway.cluster.repairs.refusals import FIRST_PAUSE, LASTING_PAUSE, LONGEST_PAUSE, PATIENT_TRIES, RefusalBackoff
+from modelway.cluster.repairs.refusals import FIRST_PAUSE, RefusalBackoff
 from modelway.errors import ClusterError
 from modelway.observed import ChildId
+from modelway.patience import LASTING_SECONDS, PATIENCE_SECONDS, PATIENT_FAILURES
 
 CHILD = ChildId("Job", "fraud-new-replay")
 
@@ -13,9 +14,9 @@ def _refusal() -> ClusterError:
 
 def test_pauses_grow_and_stay_bounded() -> None:
     backoff = RefusalBackoff()
-    pauses = [backoff.note(CHILD, "a", _refusal(), 0.0) for _ in range(PATIENT_TRIES + 1)]
-    assert pauses[:4] == [FIRST_PAUSE, 4.0, LONGEST_PAUSE, LONGEST_PAUSE]
-    assert pauses[-2:] == [LASTING_PAUSE, LASTING_PAUSE]
+    pauses = [backoff.note(CHILD, "a", _refusal(), 0.0) for _ in range(PATIENT_FAILURES + 1)]
+    assert pauses[:4] == [FIRST_PAUSE, 4.0, PATIENCE_SECONDS, PATIENCE_SECONDS]
+    assert pauses[-2:] == [LASTING_SECONDS, LASTING_SECONDS]
     assert pauses == sorted(pauses)
 
 
