@@ -5,12 +5,10 @@ also after a failure.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from modelway import policy
-from modelway.api.labels import CANARY, name_on_track
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.apply import Applier
 from modelway.cluster.cache import Cache
@@ -27,52 +25,21 @@ from modelway.errors import (
     ClusterError,
     InvalidSpec,
     KindNotServed,
-    Leftover,
-    ModelwayError,
     NameConflict,
-    NotPermitted,
     RetryLater,
     Vanished,
 )
+from modelway.failures import History, hindrance_of, is_refusal, refusal_of_candidate, retry_seconds
 from modelway.metrics import Metrics
 from modelway.observed import Key, Observed, Owner
 from modelway.planning import plan_of, records_to_read, served_before, stable_size
 from modelway.rollout.state import is_on_trial
 from modelway.settings import Settings
-from modelway.status.pod_failures import LONGEST_QUOTE
-from modelway.status.reasons import Reason, Topic
-from modelway.status.rejections import explain_refused_child
-from modelway.status.report import SUSPENDED, Finding, next_look, status_of
-from modelway.status.verdict import Readiness, last_verdict
+from modelway.status.report import Finding, next_look, status_of
 from modelway.unknown_fields import UnknownFields
-
-CONFLICT_SECONDS = 5.0
-"""Seconds between looks at a name that belongs to somebody else: no watch reports when that object goes."""
 
 HELD_SECONDS = 5.0
 """Seconds between looks at what a Gateway may still send requests to: where it says nothing, no watch reports that its time is over."""
-
-MOMENT_SECONDS = 3.0
-"""Seconds for which a right may be missing, or a webhook silent, before status says so; retries come faster than that."""
-
-_BEING_APPLIED = "The present spec is being applied."
-
-_OFTEN_MOMENTARY = frozenset({Reason.OPERATOR_FORBIDDEN, Reason.WEBHOOK_FAILED})
-
-
-@dataclass(slots=True)
-class _History:
-    """What earlier passes over one ModelDeployment came to."""
-
-    uid: str
-    momentary_since: float | None = None
-    """When a hindrance appeared that is often gone within moments; None while there is none."""
-    failing_since: float | None = None
-    """When passes began not to reach their end; None while they do."""
-    applied: tuple[int, str] | None = None
-    """What was last applied whole, as `Owner.wanted` tells it apart."""
-    spares: bool = False
-    """Whether the last pass left refused children for later, since a candidate is judged meanwhile."""
 
 
 class Reconciler:
@@ -116,7 +83,7 @@ class Reconciler:
         self._now = now
         self._turns = Turns(settings.follow_at_once, self._models_rolling_out, wake, time.monotonic)
         self._proofs = Turns(settings.preflight_max_concurrent, self._models_in_proof, wake, time.monotonic)
-        self._histories: dict[Key, _History] = {}
+        self._histories: dict[Key, History] = {}
         self._unknown = UnknownFields(metrics.registry)
 
     async def __call__(self, key: Key) -> float | None:
@@ -166,17 +133,17 @@ class Reconciler:
         is_applied = failure is None or isinstance(failure, KindNotServed)  # as far as the cluster can
         retry = await self._refused_pods.look(plan, after) if plan and is_applied and not suspended else None
         after = self._refused_pods.correct(after)
-        hindrance = _hindrance(failure, after)
-        refusal = _refusal_of_candidate(failure, hindrance, after.owner.key)
-        hindrance = _lasting_hindrance(history, hindrance, begin)
-        verdict = _verdict_on_failure(history, after, failure, begin)
+        hindrance, now = hindrance_of(failure, after), time.monotonic()
+        refusal = refusal_of_candidate(failure, hindrance, after.owner.key)
+        hindrance = history.lasting(hindrance, begin, now)
+        verdict = history.verdict_on(failure, after, begin, now)
         progress = await self._advance(deployment, plan, after, refusal)
         finding = Finding(plan, hindrance or verdict, progress.rollout)
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now(), notices=progress.notices)
         look = _soonest(next_look(after, finding, self._now()), HELD_SECONDS if plan and plan.holds_back else None)
-        history.spares = is_on_trial(observed.owner.status) and _is_refusal(failure) and progress.due is not None
-        own = None if history.spares else _retry_seconds(failure)
+        history.spares = is_on_trial(observed.owner.status) and is_refusal(failure) and progress.due is not None
+        own = None if history.spares else retry_seconds(failure)
         return own or _soonest(due, retry, self._turn(plan), look, progress.due)
 
     async def _advance(
@@ -224,14 +191,14 @@ class Reconciler:
         now = self._now()
         return (key for key, job, pods in self._cache.proofs() if is_at_work(job, pods, now))
 
-    def _history_of(self, owner: Owner) -> _History:
+    def _history_of(self, owner: Owner) -> History:
         """What is known of a ModelDeployment; nothing of an earlier one whose name it took before anybody saw that one go."""
         history = self._histories.get(owner.key)
         if history is not None and history.uid != owner.uid:
             self._forget(owner.key)
             history = None
         if history is None:
-            history = self._histories[owner.key] = _History(owner.uid)
+            history = self._histories[owner.key] = History(owner.uid)
         return history
 
     def _forget(self, key: Key) -> None:
@@ -246,98 +213,10 @@ class Reconciler:
         self._rollouts.forget(key)
 
 
-def _lasting_hindrance(history: _History, hindrance: Readiness | None, begin: float) -> Readiness | None:
-    """Return the hindrance of a pass that began at `begin`.
-
-    It is None while it is young and of a kind that a starting API server makes for moments.
-    """
-    if hindrance is None or hindrance.reason not in _OFTEN_MOMENTARY:
-        history.momentary_since = None
-        return hindrance
-    if history.momentary_since is None:
-        history.momentary_since = begin
-    return hindrance if time.monotonic() - history.momentary_since >= MOMENT_SECONDS else None
-
-
-def _verdict_on_failure(
-    history: _History, observed: Observed, failure: ModelwayError | None, begin: float
-) -> Readiness | None:
-    """The verdict on a pass that began at `begin` and failed without a cause for status: what hindered an earlier pass may do so still.
-
-    Before a spec was applied whole, nothing that is seen of the children is about it.
-    """
-    if failure is None:
-        history.failing_since = None
-        return None
-    if history.failing_since is None:
-        history.failing_since = begin
-    before, is_applied = last_verdict(observed), history.applied == observed.owner.wanted
-    if before is None or (before.reason is Reason.PROGRESSING and not is_applied):
-        lasts = time.monotonic() - history.failing_since >= MOMENT_SECONDS
-        return Readiness(Reason.PROGRESSING, f"{_BEING_APPLIED}{_retry_note(failure) if lasts else ''}")
-    return before if before.reason.topic in {Topic.RESOURCE, Topic.CLUSTER} else None
-
-
-_REASON_OF_FAILURE: Mapping[type[ModelwayError], Reason] = {
-    InvalidSpec: Reason.INVALID_SPEC,
-    NotPermitted: Reason.NOT_PERMITTED,
-    NameConflict: Reason.NAME_CONFLICT,
-    ChildContested: Reason.CHILD_CONTESTED,
-    KindNotServed: Reason.KIND_NOT_SERVED,
-    Leftover: Reason.PROGRESSING,
-}
-"""Failures whose text is the message."""
-
-
-def _hindrance(failure: ModelwayError | None, observed: Observed) -> Readiness | None:
-    """What a failure means to the user; None when it passes by itself and what is observed says enough."""
-    namespace = observed.owner.key.namespace
-    if failure is not None and type(failure) in _REASON_OF_FAILURE:
-        return Readiness(_REASON_OF_FAILURE[type(failure)], str(failure))
-    match failure:
-        case Vanished():
-            return Readiness(Reason.NAMESPACE_TERMINATING, f"Namespace {namespace} is being deleted, and this with it.")
-        case ClusterError(child=child, status=status) if child and status >= 400:
-            verdict = explain_refused_child(str(failure), status, child=child, namespace=namespace)
-            return None if status >= 500 and verdict.reason is Reason.APPLY_FAILED else verdict
-        case _:
-            return SUSPENDED if observed.owner.document["spec"].get("suspend") else None
-
-
 def _has_another_spec(now: Owner, before: Owner) -> bool:
     """Whether another revision or size may be asked for, or another ModelDeployment took the name, since the pass began."""
     return (now.uid, now.wanted) != (before.uid, before.wanted)
 
 
-def _retry_note(failure: ModelwayError) -> str:
-    words = str(failure).strip().rstrip(".")[:LONGEST_QUOTE]
-    return f" That has failed and is retried automatically: {words}."
-
-
 def _soonest(*times: float | None) -> float | None:
     return min((time for time in times if time is not None), default=None)
-
-
-def _is_refusal(failure: ModelwayError | None) -> bool:
-    """Whether the cluster refused a child: the others are as they should be."""
-    return isinstance(failure, ClusterError) and bool(failure.child) and failure.status >= 400
-
-
-def _refusal_of_candidate(failure: ModelwayError | None, hindrance: Readiness | None, key: Key) -> str:
-    """Why a candidate can have no pods, since the cluster refuses what would make them; empty where it does not."""
-    if not isinstance(failure, ClusterError) or not _is_refusal(failure):
-        return ""
-    is_about_it = failure.child.endswith(f" {name_on_track(key.name, CANARY)}")
-    return (hindrance.message if hindrance is not None else str(failure)) if is_about_it else ""
-
-
-def _retry_seconds(failure: ModelwayError | None) -> float | None:
-    match failure:
-        case None | InvalidSpec() | Vanished() | KindNotServed():
-            return None
-        case NameConflict():
-            return CONFLICT_SECONDS
-        case ChildContested(seconds=seconds):
-            return seconds
-        case _:
-            raise failure

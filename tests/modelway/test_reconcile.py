@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway import reconcile
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.rollouts import LOOK_SECONDS, Rollouts
 from modelway.cluster.scrape import Scraper
@@ -25,9 +24,10 @@ from modelway.errors import (
     RetryLater,
     Vanished,
 )
+from modelway.failures import CONFLICT_SECONDS, MOMENT_SECONDS
 from modelway.metrics import Metrics
 from modelway.observed import Observed
-from modelway.reconcile import MOMENT_SECONDS, Reconciler
+from modelway.reconcile import Reconciler
 from modelway.settings import Settings
 from support.operator.observed import KEY, NEW, UID, deployment, observed, owner, revision
 
@@ -108,7 +108,7 @@ class _World:
 @pytest.mark.parametrize(
     ("failure", "reason", "due"),
     [
-        (NameConflict("taken"), "NameConflict", reconcile.CONFLICT_SECONDS),
+        (NameConflict("taken"), "NameConflict", CONFLICT_SECONDS),
         (ChildContested("fought over", seconds=40.0), "ChildContested", 40.0),
         (Vanished("going"), "NamespaceTerminating", None),
         (KindNotServed("spec.scaling.max needs an autoscaler"), "KindNotServed", None),
