@@ -15,6 +15,7 @@ from modelway_server import settings
 from modelway_server.errors import LoadFailure, ServerIncomplete, StorageFull, describe
 from modelway_server.process.exit_report import report_failure, termination_log
 from modelway_server.process.readable import program_paths, readable_paths
+from modelway_server.process.temporary import make_folder
 from modelway_server.process.walls import Walls, own_folder
 from modelway_server.telemetry import tracing
 from modelway_server.telemetry.logs import configure_logging
@@ -175,7 +176,8 @@ def _wall_in(chosen: settings.ServeSettings) -> Walls:
     with suppress(OSError, ValueError):
         report_path.touch()
     try:
-        own = own_folder()
+        held, _ = make_folder()
+        own = own_folder(held)
     except OSError as error:
         raise StorageFull(f"no temporary folder can be created: {error.strerror}") from error
     named = [path for path in (chosen.prepared_dir, chosen.samples, chosen.traffic_dir) if path]

@@ -23,7 +23,8 @@ from modelway_server.errors import LoadCrashed, LoadFailure, LoadTimeout, OutOfM
 from modelway_server.process.child import run_in_child
 from modelway_server.process.exit_report import report_failure, write_termination_message
 from modelway_server.process.readable import readable_paths
-from modelway_server.process.walled import enclose, temporary_folder
+from modelway_server.process.temporary import temporary_folder
+from modelway_server.process.walled import enclose
 
 MAX_PART = 1024
 """Characters of one part of the report for the operator."""

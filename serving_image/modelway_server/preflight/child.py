@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from modelway_server.errors import LoadFailure, LoadTimeout
 from modelway_server.process.child import Child, Steps, start_child
 from modelway_server.process.readable import readable_paths
-from modelway_server.process.walled import enclose, temporary_folder
+from modelway_server.process.temporary import temporary_folder
+from modelway_server.process.walled import enclose
 
 if TYPE_CHECKING:
     from modelway_server.dataplane.plane import DataPlane

@@ -19,7 +19,7 @@ from modelway_server.evaluation.wish import Wish
 from modelway_server.preflight.child import Deadline, Material, PreparedModel, Task, WalledChild, start_walled
 from modelway_server.process.child import memory_limit
 from modelway_server.process.readable import readable_paths
-from modelway_server.process.walled import temporary_folder
+from modelway_server.process.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from modelway_server.dataplane.plane import DataPlane

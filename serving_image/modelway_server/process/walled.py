@@ -1,33 +1,9 @@
 """Run work on an untrusted artifact in a throwaway process behind walls, which sees few files and no credentials."""
 
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
-from modelway_server.errors import StorageFull
 from modelway_server.process.walls import Walls, own_folder
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A folder that is removed afterwards, with all in it.
-
-    Raises:
-        StorageFull: it cannot be created.
-    """
-    try:
-        own = tempfile.mkdtemp(prefix="modelway-")
-    except OSError as error:
-        raise StorageFull(
-            f"no temporary folder can be created: {error.strerror}",
-            remedy="Free disk space, or set TMPDIR to a writable folder.",
-        ) from error
-    try:
-        yield Path(own)
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
 
 
 def enclose(own: Path, *, read: Iterable[Path], write: Iterable[Path] = (), note: Path | None = None) -> None:

@@ -140,8 +140,8 @@ class Walls:
             self.fallen[name] = ""
 
 
-def own_folder(inside: Path | None = None) -> Path:
-    """A new folder as the home of this process and the place of its temporary files.
+def own_folder(inside: Path) -> Path:
+    """A new folder inside another one as the home of this process and the place of its temporary files.
 
     joblib is told to start no processes, since it would warn.
 

@@ -82,13 +82,14 @@ def test_check_reports_the_walls_and_what_a_model_could_do(
 ATTEMPTS = """
 import sys
 from pathlib import Path
+from modelway_server.process.temporary import make_folder
 from modelway_server.process.walls import Walls, own_folder
 from modelway_server.process.readable import readable_paths
 from support.server.trespasser import successes
 secret, port, standing = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3].split(",")
 walls = Walls()
 if "files" in standing:
-    walls.hide_files(readable_paths(secret.parent.parent / "models"), [own_folder()])
+    walls.hide_files(readable_paths(secret.parent.parent / "models"), [own_folder(make_folder()[0])])
     walls.hide_processes()
 if "calls" in standing:
     walls.refuse_calls()
