@@ -48,6 +48,8 @@ class HandOver:
         self._calls = calls
         self._pace = pace
         self._tally = Tally(rollout, shared, pace, self.stop)
+        if rollout.share:
+            self._tally.settle()
         self._judges = Judges(rollout, calls, self._tally.count)
         self.copying = Copying(rollout, shared, self._tally, pace, way, gives_amounts=calls.gives_amounts)
         self._under_way: dict[asyncio.Task[None], Incoming] = {}
@@ -74,6 +76,8 @@ class HandOver:
 
     def obey(self, rollout: Rollout) -> None:
         """Go on with another order for the same attempt: its weight and limits may differ."""
+        if rollout.share not in {0, self.rollout.share}:
+            self._tally.settle()
         self.rollout = self.copying.rollout = rollout
         self._tally.max_failed, self._judges.comparer.tolerance = rollout.max_failed, rollout.tolerance
         self.set_weight()

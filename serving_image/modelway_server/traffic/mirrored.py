@@ -90,6 +90,7 @@ class Mirrored:
         self._limit = most_bytes(held)
         self._pace = Pace()
         self._tally = Tally(rollout, task.shared, self._pace, lambda: None)
+        self._tally.settle()
         self._attention = Attention()
         limit = largest_answer(task.max_request_bytes)
         self._client = Client(connector, limit, rollout.candidate, held, self._attention)
@@ -109,6 +110,8 @@ class Mirrored:
 
     def obey(self, rollout: Rollout) -> None:
         """Go on with another order for the same attempt."""
+        if rollout.share != self.rollout.share:
+            self._tally.settle()
         self.rollout = rollout
         self._tally.max_failed, self._comparer.tolerance = rollout.max_failed, rollout.tolerance
 
@@ -166,7 +169,7 @@ class Mirrored:
         if outcome is None:
             return
         self._pace.slow_seconds = copy.slow_seconds if is_calm else None
-        self._tally.judge(outcome, copy.seconds)
+        self._tally.judge(outcome, copy.seconds, is_pair=True)
         if outcome.answer is None or outcome.verdict is not Verdict.ANSWERED:
             return
         self._comparer.sizes.amounts = copy.gives_amounts

@@ -9,6 +9,9 @@ QUANTILE = 0.95
 MARGIN_SECONDS = 0.001
 """By which a candidate may answer later than the stable revision and not be slow. Processors that answer less often have
 colder caches: fewer requests, and copies that are sent later, take some tenths of a millisecond longer with the same model."""
+SETTLE_SECONDS = 5.0
+"""For so long after another share of the requests was ordered, no answer says how fast a revision is. New connections, cold
+caches, and pods that start beside it make the candidate's first answers slower, whatever its model is."""
 LATE_SECONDS = 1.0
 FIRST_LATE_SECONDS = 5.0
 """The same while too few answers are known."""

@@ -1,5 +1,6 @@
 """What the candidate made of requests, counted: a trial a request, and whether it was bad."""
 
+import time
 from collections.abc import Callable
 from enum import Enum, auto
 from http import HTTPStatus
@@ -7,7 +8,7 @@ from typing import Final, NamedTuple
 
 from modelway_server.traffic.document import Rollout
 from modelway_server.traffic.incoming import GRPC_TYPE, SECONDS_HEADER
-from modelway_server.traffic.pace import MARGIN_SECONDS, Pace
+from modelway_server.traffic.pace import MARGIN_SECONDS, SETTLE_SECONDS, Pace
 from modelway_server.traffic.shared import Count, Shared
 from modelway_server.traffic.wire import CandidateAnswer
 
@@ -91,20 +92,27 @@ class Tally:
         self._shared = shared
         self._pace = pace
         self._stop = stop
+        self._settled_at = 0.0
         self.is_over = False
+
+    def settle(self) -> None:
+        """Take no answer as slow or fast for a while, since the share of requests has changed."""
+        self._settled_at = time.monotonic() + SETTLE_SECONDS
 
     def count(self, count: Count, number: int = 1) -> None:
         """Count."""
         if not self.is_over:
             self._shared.add(count, number)
 
-    def judge(self, outcome: Outcome, stable_seconds: float | None = 0.0) -> None:
+    def judge(self, outcome: Outcome, stable_seconds: float | None = 0.0, *, is_pair: bool = False) -> None:
         """Count what the candidate made of a request.
 
         Args:
             outcome: of it.
             stable_seconds: that the stable model took for the same request; None where it has no answer either, which
                 says nothing of the candidate. A candidate that had less time than that is not late.
+            is_pair: whether the stable model's time counts as soon as the candidate's does, and only then. Whatever else keeps the machine busy
+                then makes both slower.
         """
         if stable_seconds is None or (outcome.verdict is Verdict.LATE and stable_seconds >= outcome.seconds):
             self.count(Count.BUSY)
@@ -115,7 +123,9 @@ class Tally:
         self.count(Count.REFUSED_TRIALS)
         self.count(Count.REFUSED_BAD, int(outcome.verdict is Verdict.REFUSED))
         if outcome.answer is not None and outcome.verdict is Verdict.ANSWERED:
-            self._judge_candidates_pace(outcome.answer)
+            is_counted = self._judge_candidates_pace(outcome.answer)
+            if is_pair and is_counted and stable_seconds is not None:
+                self.judge_pace(stable_seconds)
         if self.is_over:
             return
         self._shared.weigh(self.max_failed, failed=failed)
@@ -137,15 +147,18 @@ class Tally:
         """Count whether an answer of the stable model was slow."""
         self._count_slow(Count.STABLE_SLOW_TRIALS, seconds, margin=0.0)
 
-    def _judge_candidates_pace(self, answer: CandidateAnswer) -> None:
+    def _judge_candidates_pace(self, answer: CandidateAnswer) -> bool:
+        """Whether the answer says how long it took, and that counts."""
         try:
             seconds = float(answer.headers.get(SECONDS_HEADER, b""))
         except ValueError:
-            return
-        self._count_slow(Count.SLOW_TRIALS, seconds, margin=MARGIN_SECONDS)
+            return False
+        return self._count_slow(Count.SLOW_TRIALS, seconds, margin=MARGIN_SECONDS)
 
-    def _count_slow(self, trials: Count, seconds: float, *, margin: float) -> None:
+    def _count_slow(self, trials: Count, seconds: float, *, margin: float) -> bool:
         limit = self._pace.slow_seconds
-        if limit is not None:
-            self.count(trials)
-            self.count(Count(trials + 1), int(seconds > limit + margin))
+        if limit is None or time.monotonic() < self._settled_at:
+            return False
+        self.count(trials)
+        self.count(Count(trials + 1), int(seconds > limit + margin))
+        return True

@@ -53,7 +53,7 @@ KINDS: Final = (
         "leaks memory until it is killed",
         candidates.Leaking(),
         (ANALYSIS, FAILED),
-        ("failed",),
+        ("failed", "slow"),
         ("needed more memory than its limit",),
         {"runtime": SMALL},
     ),

@@ -183,7 +183,9 @@ def test_time_in_which_the_process_stood_still_does_not_count(tmp_path: Path, be
     run(tmp_path, behave, ask)
 
 
-def test_pace_of_a_burst_is_not_judged(tmp_path: Path) -> None:
+def test_pace_of_a_burst_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelway_server.traffic.tally.SETTLE_SECONDS", 0.0)
+
     async def ask(world: World) -> None:
         way, begun = world.way(), time.monotonic()
         way.send(copy(answered=begun - 0.4) + copy())
@@ -197,6 +199,17 @@ def test_pace_of_a_burst_is_not_judged(tmp_path: Path) -> None:
         way.send(copy())
         await until(lambda: world.total(Count.DISAGREEMENT_TRIALS) == 3)
         assert (world.total(Count.SLOW_TRIALS), world.total(Count.SLOW_BAD)) == (1, 1)
+        assert (world.total(Count.STABLE_SLOW_TRIALS), world.total(Count.STABLE_SLOW_BAD)) == (1, 0), "its own answer"
+
+    run(tmp_path, answering_after(0, modelway_seconds="0.2"), ask)
+
+
+def test_first_copies_say_nothing_of_the_pace(tmp_path: Path) -> None:
+    async def ask(world: World) -> None:
+        world.way().send(copy())
+        await until(lambda: world.total(Count.DISAGREEMENT_TRIALS) == 1)
+        assert world.total(Count.FAILED_TRIALS) == 1
+        assert world.total(Count.SLOW_TRIALS) == world.total(Count.STABLE_SLOW_TRIALS) == 0
 
     run(tmp_path, answering_after(0, modelway_seconds="0.2"), ask)
 

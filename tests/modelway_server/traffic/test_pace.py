@@ -60,7 +60,7 @@ def test_slow_upload_is_no_slow_answer(
 ) -> None:
     server = pair.start_stable("--grpc-port=0", **forest_model)
     server.started()
-    pair.order(weight=0.01, mode=mode)
+    pair.order(weight=0.01 if mode == "handover" else 0, mode=mode)
     for rows in (MANY_ROWS,) * (LEAST_ANSWERS // 4) + (1,) * LEAST_ANSWERS:
         assert server.predict({"instances": np.resize(WINE, (rows, WINE.shape[1])).tolist()}).status == 200
 
@@ -73,3 +73,25 @@ def test_slow_upload_is_no_slow_answer(
         list(pool.map(partial(send, server), PAUSES))
     eventually(lambda: count(server, "trials_total", arm="stable", measure="slow") >= before + len(PAUSES), deadline=30)
     assert count(server, "bad_total", arm="stable", measure="slow") < len(PAUSES) / 2
+
+
+def test_pace_is_judged_anew_once_another_weight_has_settled(pair: Pair, forest_model: SharedModel) -> None:
+    seconds = 4.0
+    server = pair.start_stable(**forest_model, constants={"modelway_server.traffic.tally.SETTLE_SECONDS": seconds})
+    candidate = pair.start_candidate(**forest_model)
+    server.started()
+    candidate.started()
+
+    def judged() -> float:
+        """Answers of both revisions that count, after some more."""
+        for _ in range(10):
+            assert server.predict({"instances": WINE[:1].tolist()}).status == 200
+        return count(server, "trials_total", measure="slow")
+
+    for weight in (50, 60):
+        begun = time.monotonic()
+        pair.order(weight=weight)
+        eventually(lambda: count(server, "weight") == weight, deadline=30)  # noqa: B023
+        before, after = judged(), judged()
+        assert after == before or time.monotonic() - begun > seconds, "it settles"
+        eventually(lambda: judged() > before, deadline=30)  # noqa: B023

@@ -7,7 +7,7 @@ import pytest
 
 from modelway_server.traffic.document import Rollout
 from modelway_server.traffic.incoming import SECONDS_HEADER
-from modelway_server.traffic.pace import Pace
+from modelway_server.traffic.pace import SETTLE_SECONDS, Pace
 from modelway_server.traffic.shared import Count, Shared
 from modelway_server.traffic.tally import Outcome, Tally, Verdict, verdict_of
 from modelway_server.traffic.wire import CandidateAnswer
@@ -96,6 +96,37 @@ def test_candidate_is_slow_a_millisecond_beyond_the_stable_p95(more: float, slow
     tally.judge_pace(0.02 + more)
     assert (shared.total(Count.SLOW_TRIALS), shared.total(Count.SLOW_BAD)) == (1, slow)
     assert shared.total(Count.STABLE_SLOW_BAD) == int(more > 0)
+
+
+@pytest.mark.parametrize("told", [b"0.030000", None], ids=["time is told", "no time is told"])
+@pytest.mark.parametrize("settles", [False, True], ids=["settled", "settling"])
+def test_pace_of_a_pair_counts_for_both_or_for_none(told: bytes | None, settles: bool) -> None:  # noqa: FBT001
+    shared, pace = Shared(1), Pace()
+    shared.begin("w-1")
+    pace.measure([0.02] * 100)
+    tally = Tally(ROLLOUT, shared, pace, lambda: None)
+    if settles:
+        tally.settle()
+    headers = JSON if told is None else JSON | {SECONDS_HEADER: told}
+    tally.judge(Outcome(Verdict.ANSWERED, 0.1, CandidateAnswer(200, headers, b"{}")), 0.025, is_pair=True)
+    counted = int(told is not None and not settles)
+    counts = (Count.SLOW_TRIALS, Count.SLOW_BAD, Count.STABLE_SLOW_TRIALS, Count.STABLE_SLOW_BAD)
+    assert [shared.total(count) for count in counts] == [counted] * 4
+    assert shared.total(Count.FAILED_TRIALS) == 1
+
+
+def test_pace_counts_again_once_the_share_has_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("modelway_server.traffic.tally.time.monotonic", lambda: now[0])
+    shared, pace = Shared(1), Pace()
+    shared.begin("w-1")
+    pace.measure([0.02] * 100)
+    tally = Tally(ROLLOUT, shared, pace, lambda: None)
+    tally.settle()
+    for after in (SETTLE_SECONDS - 0.1, SETTLE_SECONDS):
+        now[0] = 100.0 + after
+        tally.judge_pace(0.03)
+    assert shared.total(Count.STABLE_SLOW_TRIALS) == 1
 
 
 def test_third_failure_stops_and_what_is_over_counts_no_more() -> None:
