@@ -98,18 +98,18 @@ def test_candidate_is_slow_a_millisecond_beyond_the_stable_p95(more: float, slow
     assert shared.total(Count.STABLE_SLOW_BAD) == int(more > 0)
 
 
-@pytest.mark.parametrize("told", [b"0.030000", None], ids=["time is told", "no time is told"])
+@pytest.mark.parametrize("duration", [b"0.030000", None], ids=["with a time", "without a time"])
 @pytest.mark.parametrize("settles", [False, True], ids=["settled", "settling"])
-def test_pace_of_a_pair_counts_for_both_or_for_none(told: bytes | None, settles: bool) -> None:  # noqa: FBT001
+def test_pace_of_a_pair_counts_for_both_or_for_none(duration: bytes | None, settles: bool) -> None:  # noqa: FBT001
     shared, pace = Shared(1), Pace()
     shared.begin("w-1")
     pace.measure([0.02] * 100)
     tally = Tally(ROLLOUT, shared, pace, lambda: None)
     if settles:
         tally.settle()
-    headers = JSON if told is None else JSON | {SECONDS_HEADER: told}
+    headers = JSON if duration is None else JSON | {SECONDS_HEADER: duration}
     tally.judge(Outcome(Verdict.ANSWERED, 0.1, CandidateAnswer(200, headers, b"{}")), 0.025, is_pair=True)
-    counted = int(told is not None and not settles)
+    counted = int(duration is not None and not settles)
     counts = (Count.SLOW_TRIALS, Count.SLOW_BAD, Count.STABLE_SLOW_TRIALS, Count.STABLE_SLOW_BAD)
     assert [shared.total(count) for count in counts] == [counted] * 4
     assert shared.total(Count.FAILED_TRIALS) == 1
