@@ -153,6 +153,7 @@ def test_traffic_tells_address_share_and_limits() -> None:
         "candidate": NEW,
         "mode": "handover",
         "weight": 5,
+        "paceAhead": False,
         "http": "10.96.0.7:8083",
         "sticky": "x-user",
         "maxFailed": 0.01,

@@ -1,4 +1,7 @@
-"""How fast the stable revision answers must be known before all requests go to a candidate: afterwards nobody can tell. Pure."""
+"""How fast the stable revision answers must be known before all requests go to a candidate: afterwards nobody can tell. Pure.
+
+Where a Gateway divides the requests, the copies that come first tell it.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,7 +28,7 @@ def awaits_pace(state: RolloutState, step: Step, situation: Situation, now: date
         situation: what is so.
         now: the time.
     """
-    if step.weight < WHOLE or not situation.size or _answers(situation) >= ANSWERS:
+    if step.weight < WHOLE or state.routing is not None or not situation.size or _answers(situation) >= ANSWERS:
         return False
     return state.share_from is None or now - state.share_from < PATIENCE
 

@@ -7,6 +7,7 @@ from modelway.api.duration import share_of
 from modelway.api.ports import HANDOVER_PORT
 from modelway.api.rollout import CANARY, SHADOW, Rollout
 from modelway.rollout.state import RolloutState
+from modelway.rollout.steps import WHOLE, steps_of
 
 TRAFFIC_FILE = "traffic.json"
 """The key of the ConfigMap with what stable pods are told; every pod has it as a file."""
@@ -33,6 +34,7 @@ def traffic_of(state: RolloutState | None, rollout: Rollout, address: str | None
         "candidate": state.revision,
         "mode": "mirror" if mirrors else "handover",
         "weight": state.mirror if mirrors else state.weight,
+        "paceAhead": any(step.weight == WHOLE for step in steps_of(rollout)[:1]),
         "http": f"{host}:{HANDOVER_PORT}",
         "sticky": sticky.header.lower() if sticky else None,
         "maxFailed": share_of(rollout.limits.max_failed),

@@ -111,10 +111,6 @@ class Copying:
         """Count what is noted, and send the copies of those whose turn it is."""
         notes, self._notes, self._bytes, self._flush = self._notes, [], 0, None
         self._tally.count(Count.STABLE_REQUESTS, len(notes))
-        if not self.rollout.share:  # else the answers to the copies count, each beside its own
-            for note in notes:
-                if note.is_own and note.body is not None:
-                    self._tally.judge_pace(note.seconds)
         if self._shared.is_stopped or not self._way.is_there or not self.rollout.mirrors:
             return
         known = [(note, note.body, note.incoming()) for note in notes if note.is_own and note.body is not None]

@@ -6,6 +6,7 @@ The file is for all pods of a model. It concerns the servers of the stable revis
 import ipaddress
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ class Rollout:
         max_failed: the share of requests that the candidate may fail.
         tolerance: the share by which numbers may differ.
         key: by which the candidate knows a request of a stable server; empty where the operator gives none.
+        pace_ahead: whether the stable model's answers say how fast it is already while the candidate stands by, since it gives none afterwards.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Rollout:
     max_failed: float
     tolerance: float
     key: str = ""
+    pace_ahead: bool = True
 
 
 def is_same_way(one: Rollout, other: Rollout) -> bool:
@@ -87,6 +90,7 @@ def read_document(content: bytes, revision: str) -> Rollout | None:
         max_failed=_number(document, "maxFailed", 1.0),
         tolerance=_number(document, "numericTolerance", float("inf")),
         key=_key(document),
+        pace_ahead=_flag(document, "paceAhead"),
     )
 
 
@@ -140,6 +144,14 @@ def _matching(pattern: re.Pattern[str], value: str, name: str) -> str:
 
 def _key(document: dict[str, Any]) -> str:
     return _matching(_KEY, _text(document, "key"), "key") if "key" in document else ""
+
+
+def _flag(document: Mapping[str, Any], name: str) -> bool:
+    """A member that is true where it is missing."""
+    value = document.get(name, True)
+    if not isinstance(value, bool):
+        raise BadDocument(f"{name} must be true or false, it is {value!r:.80}")
+    return value
 
 
 def _sticky(value: Any) -> str:

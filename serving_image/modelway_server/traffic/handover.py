@@ -125,7 +125,7 @@ class HandOver:
             self._tally.count(Count.STABLE_REQUESTS)
             if outcome is not None:
                 self._tally.judge(outcome, time.monotonic() - begun if is_answer else None)
-            elif call.is_own and is_answer:
+            elif call.is_own and is_answer and (self.rollout.share or self.rollout.pace_ahead):
                 self._tally.judge_pace(call.age)
 
         def answered(answer: Answer | Exception) -> None:

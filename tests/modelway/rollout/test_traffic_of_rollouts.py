@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from modelway.api.rollout import Rollout
 from modelway.rollout.state import Phase, RolloutState
 from modelway.rollout.traffic import traffic_of
 from support.operator.rollout_world import BEGIN, NEW, OLD, spec
@@ -47,11 +48,29 @@ def test_stable_pods_are_told_what_to_hand_over() -> None:
         "candidate": NEW,
         "mode": "handover",
         "weight": 5,
+        "paceAhead": False,
         "http": "10.96.1.2:8083",
         "sticky": "x-user-id",
         "maxFailed": 0.005,
         "numericTolerance": 0.01,
     }
+
+
+@pytest.mark.parametrize(
+    ("rollout", "is_ahead"),
+    [
+        (spec("Canary"), False),
+        (spec("Canary", steps=[{"weight": 100}]), True),
+        (spec("Canary", steps=[{"weight": 5}, {"weight": 100}]), False),
+        (spec("BlueGreen"), True),
+        (spec("Shadow"), False),
+        (spec("Rolling"), False),
+    ],
+)
+def test_pace_is_measured_ahead_where_all_requests_go_at_once(rollout: Rollout, is_ahead: bool) -> None:  # noqa: FBT001
+    traffic = traffic_of(_state(), rollout, ADDRESS, UID)
+    assert traffic is not None
+    assert traffic["paceAhead"] is is_ahead
 
 
 def test_shadow_is_told_the_share_of_copies() -> None:

@@ -22,6 +22,15 @@ def test_order_is_read_and_unknown_members_are_ignored() -> None:
     assert read(http="[fd00::2]:8083", sticky=None, mode="mirror").host == "fd00::2"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_ahead"), [({}, True), ({"paceAhead": True}, True), ({"paceAhead": False}, False)]
+)
+def test_pace_is_measured_ahead_unless_the_order_says_no(changes: dict[str, Any], is_ahead: bool) -> None:  # noqa: FBT001
+    rollout = read(**changes)
+    assert rollout is not None
+    assert rollout.pace_ahead is is_ahead
+
+
 @pytest.mark.parametrize("revision", ["w", "", "another"])
 def test_order_is_for_servers_of_the_stable_revision_alone(revision: str) -> None:
     assert read(revision) is None
@@ -40,7 +49,7 @@ def test_every_server_reads_the_key_of_an_order() -> None:
         ({"http": "10.0.0.1:443"}, "port"), ({"http": "10.0.0.1"}, "http"), ({"sticky": "a b"}, "sticky"),
         ({"maxFailed": 2}, "maxFailed"), ({"numericTolerance": None}, "numericTolerance"), ({"stable": 5}, "stable"),
         ({"http": "169.254.169.254:8083"}, "http"), ({"http": "[ff02::1]:8083"}, "http"), ({"http": "0.0.0.0:8083"}, "http"),
-        ({"key": "short"}, "key"), ({"key": "0123456789abcdef\r\nx: y"}, "key"), ({"candidate": "\ud800"}, "candidate"), ({"candidate": "w\r\nx"}, "candidate"),
+        ({"paceAhead": "no"}, "paceAhead"), ({"key": "short"}, "key"), ({"key": "0123456789abcdef\r\nx: y"}, "key"), ({"candidate": "\ud800"}, "candidate"), ({"candidate": "w\r\nx"}, "candidate"),
     ],
 )  # fmt: skip
 def test_order_that_cannot_be_obeyed_is_refused_by_name(changes: dict[str, Any], field: str) -> None:

@@ -60,7 +60,9 @@ def test_slow_upload_is_no_slow_answer(
 ) -> None:
     server = pair.start_stable("--grpc-port=0", **forest_model)
     server.started()
-    pair.order(weight=0.01 if mode == "handover" else 0, mode=mode)
+    if mode == "mirror":  # a stable answer counts beside the candidate's to its copy
+        pair.start_candidate("--grpc-port=0", **forest_model).started()
+    pair.order(weight=100 if mode == "mirror" else 0.01, mode=mode)
     for rows in (MANY_ROWS,) * (LEAST_ANSWERS // 4) + (1,) * LEAST_ANSWERS:
         assert server.predict({"instances": np.resize(WINE, (rows, WINE.shape[1])).tolist()}).status == 200
 
@@ -71,8 +73,24 @@ def test_slow_upload_is_no_slow_answer(
     before = eventually(answers, deadline=30)
     with ThreadPoolExecutor(len(PAUSES)) as pool:
         list(pool.map(partial(send, server), PAUSES))
-    eventually(lambda: count(server, "trials_total", arm="stable", measure="slow") >= before + len(PAUSES), deadline=30)
+    eventually(lambda: answers() >= before + len(PAUSES), deadline=30)
     assert count(server, "bad_total", arm="stable", measure="slow") < len(PAUSES) / 2
+
+
+def test_pace_counts_before_any_share_only_if_asked(pair: Pair, forest_model: SharedModel) -> None:
+    server = pair.start_stable(**forest_model)
+    server.started()
+
+    def answers(rollout: str, name: str, **labels: str) -> float:
+        for _ in range(LEAST_ANSWERS):
+            assert server.predict({"instances": WINE[:1].tolist()}).status == 200
+        return count(server, name, rollout=rollout, arm="stable", **labels)
+
+    pair.order(weight=0, id="a-1")
+    eventually(lambda: answers("a-1", "trials_total", measure="slow"), deadline=30)
+    pair.order(weight=0, id="b-1", paceAhead=False)
+    eventually(lambda: answers("b-1", "requests_total"), deadline=30)
+    assert answers("b-1", "trials_total", measure="slow") == 0
 
 
 def test_pace_is_judged_anew_once_another_weight_has_settled(pair: Pair, forest_model: SharedModel) -> None:
