@@ -107,9 +107,9 @@ def _roll_out(model: Model, version: str, rollout: Object) -> tuple[str, str]:
         model.begins_after(previous)
         state = model.ends()
         model.is_clean()
+        if state["phase"] != "Promoted":
+            return f"rolled back ({state.get('cause')})", f"{rollout['strategy']} {version}: {state.get('message')}"
         model.deployed.is_ready()
     except AssertionError as error:
         return "no end", f"{rollout['strategy']} {version}: {str(error)[:2000]}"
-    if state["phase"] == "Promoted":
-        return "promoted", ""
-    return f"rolled back ({state.get('cause')})", f"{rollout['strategy']} {version}: {state.get('message')}"
+    return "promoted", ""
